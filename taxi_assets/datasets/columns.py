@@ -1,0 +1,139 @@
+"""What a column and a dataset are: the shapes that the registry is made of.
+
+Belongs here: types and the names they have in each engine. Not here: the columns themselves (one module a
+dataset, shared ones in ``vocabulary.py``) and SQL that reads files (``taxi_assets/steps``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class ColumnType(Enum):
+    """The six types that trips are made of, with their names in every engine.
+
+    Attributes:
+        duckdb: Type in DuckDB, and by it in the clean Parquet.
+        postgres: Type in Postgres; the binary encoder maps Arrow types strictly, so it must be this one.
+        bigquery: Type in BigQuery's standard SQL.
+    """
+
+    CODE = ("SMALLINT", "smallint", "INT64")
+    INTEGER = ("INTEGER", "integer", "INT64")
+    NUMBER = ("DOUBLE", "double precision", "FLOAT64")
+    TEXT = ("VARCHAR", "text", "STRING")
+    TIME = ("TIMESTAMP", "timestamp", "DATETIME")
+    DATE = ("DATE", "date", "DATE")
+
+    def __init__(self, duckdb: str, postgres: str, bigquery: str) -> None:
+        self.duckdb = duckdb
+        self.postgres = postgres
+        self.bigquery = bigquery
+
+
+@dataclass(frozen=True)
+class Column:
+    """One canonical column.
+
+    Attributes:
+        name: TLC's 2019 name in lower case; the name in Parquet, Postgres, DuckDB and BigQuery.
+        type: How it is stored.
+        description: What it means, in our words, from TLC's data dictionaries. Shown in every store and the UI.
+        unit: ``USD``, ``miles``, ``degrees``, ``seconds`` or empty.
+        aliases: Other names that files have used for it; case and surrounding blanks do not matter.
+        codes: Words that files have used, upper case, and the value each stands for. Empty: no words are known.
+        meanings: Values as stored and what each means, where TLC lists them. Other values are kept and counted.
+        required: A line without a readable value here cannot be a trip record and is refused.
+        first_month: First month whose files have it, ``YYYY-MM``, where it is known.
+        last_month: Last month whose files have it, where it is known.
+    """
+
+    name: str
+    type: ColumnType
+    description: str
+    unit: str = ""
+    aliases: tuple[str, ...] = ()
+    codes: Mapping[str, int | str] = field(default_factory=dict[str, "int | str"])
+    meanings: Mapping[int | str, str] = field(default_factory=dict[int | str, str])
+    required: bool = False
+    first_month: str | None = None
+    last_month: str | None = None
+
+
+FILE_MONTH = Column(
+    "file_month",
+    ColumnType.DATE,
+    "First day of the month of the published file that the trip came from; every table is partitioned by it.",
+    required=True,
+)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One published dataset.
+
+    Attributes:
+        name: ``yellow``, ``green``, ``fhv`` or ``fhvhv``.
+        title: What people call it.
+        description: Two sentences for the UI and for table comments.
+        first_month: First month that was ever published, ``YYYY-MM``.
+        columns: Canonical columns in the order of every table, without ``file_month``.
+        pickup: Name of the required pickup time.
+        dropoff: Name of the dropoff time.
+        total: Name of the column whose sum is compared between stores, or None.
+        essential: Names of columns that every file of every era has; a file without one is not of this dataset.
+    """
+
+    name: str
+    title: str
+    description: str
+    first_month: str
+    columns: tuple[Column, ...]
+    pickup: str
+    dropoff: str
+    total: str | None = None
+    essential: tuple[str, ...] = ()
+
+    @property
+    def table(self) -> str:
+        """Name of the dataset's table and assets: ``yellow_tripdata``."""
+        return f"{self.name}_tripdata"
+
+    @property
+    def table_columns(self) -> tuple[Column, ...]:
+        """All columns as stored: the dataset's own, then ``file_month``."""
+        return (*self.columns, FILE_MONTH)
+
+    def column(self, name: str) -> Column:
+        """The column of that canonical name.
+
+        Raises:
+            KeyError: The dataset has no such column.
+        """
+        for column in self.table_columns:
+            if column.name == name:
+                return column
+        raise KeyError(f"{self.name} has no column {name!r}")
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """A published table that has no months: one file, replaced as a whole.
+
+    Attributes:
+        name: Name of its table and assets.
+        title: What people call it.
+        description: For the UI and for table comments.
+        file_name: The file as published, below ``misc/`` at every source.
+        columns: Canonical columns in the order of every table.
+        key: Name of the column that identifies a row.
+    """
+
+    name: str
+    title: str
+    description: str
+    file_name: str
+    columns: tuple[Column, ...]
+    key: str
