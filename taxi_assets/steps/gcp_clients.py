@@ -1,0 +1,239 @@
+"""Google's clients for the ``gcp`` target, and what their errors mean to this project.
+
+Belongs here: credentials, endpoints, how long to retry, and the translation of Google's errors into ours, with the
+role that is missing. Not here: what is done with the clients (``lake_gcs.py``, ``warehouse_bigquery.py``).
+
+Google's packages take about three seconds to import, so they are imported where they are used.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from taxi_assets.errors import PermanentError, SettingsError, StoreAccessError, StoreUnavailableError, TaxiAssetsError
+from taxi_assets.settings import GCP_KEYS, Settings
+
+if TYPE_CHECKING:
+    from google.api_core.retry import Retry
+    from google.auth.credentials import Credentials
+    from google.cloud.bigquery import Client as BigQueryClient
+    from google.cloud.storage import Client as StorageClient
+
+RETRY_SECONDS = 120.0
+"""How long one call is tried again, with growing waits, on dropped connections, 429, 5xx and rate limits."""
+
+OBJECT_ROLE = "roles/storage.objectAdmin on the bucket"
+BUCKET_ROLE = "roles/storage.legacyBucketReader on the bucket (roles/storage.admin on the project to create it)"
+DATA_ROLE = "roles/bigquery.dataEditor on the dataset (on the project to create it)"
+JOB_ROLE = "roles/bigquery.jobUser on the project"
+
+_QUOTA_REASONS = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded", "concurrentLimitExceeded"})
+_API_OFF_REASONS = frozenset({"accessNotConfigured", "SERVICE_DISABLED"})
+_BILLING_REASONS = frozenset({"billingNotEnabled", "billingTierLimitExceeded", "bytesBilledLimitExceeded"})
+
+
+@dataclass(frozen=True)
+class GcpNames:
+    """The four keys of the ``gcp`` target, all there."""
+
+    project: str
+    location: str
+    bucket: str
+    dataset: str
+
+
+def gcp_names(settings: Settings) -> GcpNames:
+    """The four keys.
+
+    Raises:
+        SettingsError: One is not set, or only one of the two emulators is, which would mix a real store with an
+            emulated one.
+    """
+    values = {key: getattr(settings, key.lower()) for key in GCP_KEYS}
+    missing = [key for key, value in values.items() if value is None]
+    if missing:
+        raise SettingsError(f"the gcp target needs {', '.join(GCP_KEYS)}; not set: {', '.join(missing)}")
+    if (settings.storage_emulator_host is None) != (settings.bigquery_emulator_host is None):
+        raise SettingsError(
+            "set both STORAGE_EMULATOR_HOST and BIGQUERY_EMULATOR_HOST, or neither: one alone would mix an emulator "
+            "with the real service"
+        )
+    return GcpNames(*(values[key] for key in GCP_KEYS))
+
+
+def storage_client(settings: Settings) -> StorageClient:
+    """Cloud Storage's client.
+
+    Raises:
+        SettingsError: See :func:`gcp_names`.
+        StoreAccessError: There are no usable credentials.
+    """
+    from google.cloud import storage
+
+    names = gcp_names(settings)
+    host = _url(settings.storage_emulator_host)
+    options = {"api_endpoint": host} if host else None
+    return storage.Client(project=names.project, credentials=_credentials(settings), client_options=options)
+
+
+def bigquery_client(settings: Settings) -> BigQueryClient:
+    """BigQuery's client.
+
+    Raises:
+        SettingsError: See :func:`gcp_names`.
+        StoreAccessError: There are no usable credentials.
+    """
+    from google.cloud import bigquery
+
+    names = gcp_names(settings)
+    host = _url(settings.bigquery_emulator_host)
+    options = {"api_endpoint": host} if host else None
+    return bigquery.Client(
+        project=names.project, credentials=_credentials(settings), location=names.location, client_options=options
+    )
+
+
+def _credentials(settings: Settings) -> Credentials:
+    if settings.storage_emulator_host:
+        from google.auth.credentials import AnonymousCredentials
+
+        return AnonymousCredentials()
+    if settings.secret_gcp_service_account:
+        return _service_account(settings.secret_gcp_service_account.get_secret_value())
+    return _default_credentials()
+
+
+def _service_account(encoded: str) -> Credentials:
+    from google.oauth2 import service_account
+
+    try:
+        return service_account.Credentials.from_service_account_info(json.loads(base64.b64decode(encoded)))
+    except ValueError:
+        # `from None`: the message of a parser may quote the key.
+        raise StoreAccessError(
+            "SECRET_GCP_SERVICE_ACCOUNT: the key inside cannot be used; it is incomplete or its private key is "
+            "damaged. Create a key again and encode it with: base64 -w 0 service-account.json"
+        ) from None
+
+
+def _default_credentials() -> Credentials:
+    import google.auth
+    from google.auth.exceptions import DefaultCredentialsError
+
+    try:
+        found = cast("Any", google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"]))
+    except DefaultCredentialsError as error:
+        raise StoreAccessError(
+            "no Google credentials: set SECRET_GCP_SERVICE_ACCOUNT (base64 -w 0 service-account.json), or run "
+            f"`gcloud auth application-default login`. Google says: {error}"
+        ) from error
+    return found[0]
+
+
+def _url(host: str | None) -> str | None:
+    """Emulator hosts are set as URLs and as ``host:port``; clients want URLs."""
+    if host is None or "://" in host:
+        return host
+    return f"http://{host}"
+
+
+def storage_retry(seconds: float = RETRY_SECONDS) -> Retry:
+    """For calls to Cloud Storage that may be repeated."""
+    from google.cloud.storage.retry import DEFAULT_RETRY
+
+    return _patient(DEFAULT_RETRY, seconds)
+
+
+def bigquery_retry(seconds: float = RETRY_SECONDS) -> Retry:
+    """For calls to BigQuery that may be repeated; jobs have ids of their own, so starting one may be, too."""
+    from google.cloud.bigquery import DEFAULT_RETRY
+
+    return _patient(DEFAULT_RETRY, seconds)
+
+
+def _patient(retry: Retry, seconds: float) -> Retry:
+    """First wait up to a second, or less when there is little time; then twice as long each time."""
+    return retry.with_timeout(seconds).with_delay(initial=min(1.0, seconds / 10), maximum=30.0, multiplier=2.0)
+
+
+@contextmanager
+def explained(doing: str, *, role: str, kept: str) -> Generator[None]:
+    """Turns Google's errors inside the block into ours.
+
+    Args:
+        doing: What was tried, for the message: ``gs://lake/raw/x: uploading``.
+        role: The role that a refusal means is missing.
+        kept: What is still as it was.
+
+    Raises:
+        StoreAccessError: Credentials are refused, or a role, an API or billing is missing.
+        StoreUnavailableError: Connections, server errors and quotas, after every retry.
+        PermanentError: Google refuses the request itself.
+    """
+    import requests
+    from google.api_core.exceptions import GoogleAPIError
+    from google.auth.exceptions import GoogleAuthError
+    from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
+
+    try:
+        yield
+    except (GoogleAPIError, GoogleAuthError, InvalidResponse, DataCorruption) as error:
+        raise _translated(error, doing, role, kept) from error
+    except (requests.RequestException, ConnectionError, TimeoutError) as error:
+        raise StoreUnavailableError(f"{doing}: no connection ({error}); {kept}. It is safe to run again") from error
+
+
+def _translated(error: Exception, doing: str, role: str, kept: str) -> TaxiAssetsError:
+    from google.api_core import exceptions
+    from google.auth.exceptions import GoogleAuthError, TransportError
+    from google.cloud.storage.exceptions import InvalidResponse
+
+    if isinstance(error, exceptions.RetryError) and isinstance(error.cause, Exception):
+        error = error.cause
+    if isinstance(error, InvalidResponse):
+        error = cast("Exception", exceptions.from_http_response(cast("Any", error).response))
+    reasons = error_reasons(error)
+    refused = isinstance(error, exceptions.Unauthorized) or (
+        isinstance(error, GoogleAuthError) and not isinstance(error, TransportError)
+    )
+    over_quota = bool(reasons & _QUOTA_REASONS) or isinstance(error, exceptions.TooManyRequests)
+    kind, what = StoreUnavailableError, "failed after every retry; {kept}. It is safe to run again"
+    if refused:
+        kind, what = StoreAccessError, "the credentials are refused; {kept}. Check that the key still exists"
+    elif reasons & _API_OFF_REASONS:
+        kind, what = (
+            StoreAccessError,
+            (
+                "the API is not enabled in this project; {kept}. Run: gcloud services enable bigquery.googleapis.com "
+                "storage.googleapis.com"
+            ),
+        )
+    elif reasons & _BILLING_REASONS:
+        kind, what = PermanentError, "a billing limit forbids it; {kept}"
+    elif over_quota:
+        what = "over quota after every retry; {kept}. Run again later"
+    elif isinstance(error, exceptions.Forbidden):
+        kind, what = StoreAccessError, "permission denied; {kept}. The credentials need {role}"
+    elif isinstance(error, exceptions.ClientError) and not isinstance(error, exceptions.PreconditionFailed):
+        kind, what = PermanentError, "refused; {kept}"
+    said = getattr(error, "message", None) or error
+    return kind(f"{doing}: {what.format(kept=kept, role=role)}. Google says: {said}")
+
+
+def error_reasons(error: object) -> set[str]:
+    """The machine-readable reasons that Google gives, such as ``rateLimitExceeded`` and ``accessDenied``."""
+    entries: list[Any] = list(getattr(error, "errors", None) or _errors_in_body(getattr(error, "response", None)))
+    return {str(entry["reason"]) for entry in entries if hasattr(entry, "get") and entry.get("reason")}
+
+
+def _errors_in_body(response: Any) -> list[Any]:
+    """Errors of uploads and downloads carry the answer unread."""
+    try:
+        return list(response.json()["error"]["errors"])
+    except (AttributeError, ValueError, KeyError, TypeError):
+        return []

@@ -1,0 +1,177 @@
+"""Trips for people: clean months as a DataFrame, as Arrow batches, or as a DuckDB relation.
+
+Belongs here: reading what is already clean. Not here: making it; a month that is missing is an error that says how to
+make it.
+
+    >>> import taxi_assets
+    >>> taxi_assets.load_trips("yellow", "2019-01", columns=["tpep_pickup_datetime", "total_amount"])  # doctest: +SKIP
+    >>> taxi_assets.scan_trips("yellow", ("2019-01", "2019-12")).relation().count("*")  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from taxi_assets.data_dir import DataDir
+from taxi_assets.datasets.columns import Dataset
+from taxi_assets.datasets.months import TripMonth
+from taxi_assets.datasets.registry import DATASETS
+from taxi_assets.errors import LayoutError, NotMaterializedError
+from taxi_assets.settings import load_settings
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+
+BATCH_ROWS = 65_536
+"""Rows in a batch of :meth:`Trips.arrow`."""
+
+
+@dataclass(frozen=True)
+class Trips:
+    """Clean months of one dataset, not read yet.
+
+    Attributes:
+        dataset: Whose trips.
+        months: Which months, in the order in which they are read.
+        columns: Names of the columns, in the order in which they come.
+        paths: The clean Parquet file of each month.
+    """
+
+    dataset: Dataset
+    months: tuple[TripMonth, ...]
+    columns: tuple[str, ...]
+    paths: tuple[Path, ...]
+
+    def df(self) -> pd.DataFrame:
+        """All trips as a pandas DataFrame; takes memory for all of them.
+
+        Codes are pandas' nullable integers, so that a missing passenger count is ``<NA>`` and the others stay whole.
+        Times are ``datetime64[us]``: a few dropoffs of fhv lie in the year 3019, beyond what nanoseconds can hold.
+        """
+        import pandas as pd
+        import pyarrow as pa
+
+        nullable: dict[Any, Any] = {pa.int16(): pd.Int16Dtype(), pa.int32(): pd.Int32Dtype()}
+        table = self.arrow().read_all()
+        return cast("pd.DataFrame", table.to_pandas(types_mapper=nullable.get, date_as_object=False))
+
+    def arrow(self, batch_rows: int = BATCH_ROWS) -> Any:
+        """The trips as Arrow batches, read as they are asked for; for more than fits into memory.
+
+        Returns:
+            A ``pyarrow.RecordBatchReader``: iterate over it, or hand it to pandas, Polars or DuckDB.
+        """
+        from pyarrow import dataset as arrow_dataset
+
+        from taxi_assets.datasets.schema import arrow_schema
+
+        # With the registry's schema, a month that was cleaned before a column was added has it as NULL.
+        months = cast(
+            "Any", arrow_dataset.dataset([str(path) for path in self.paths], schema=arrow_schema(self.dataset))
+        )
+        scanner = months.scanner(
+            columns=list(self.columns), batch_size=batch_rows, batch_readahead=2, fragment_readahead=1
+        )
+        return scanner.to_reader()
+
+    def relation(self, connection: duckdb.DuckDBPyConnection | None = None) -> duckdb.DuckDBPyRelation:
+        """The trips as a DuckDB relation, computed by DuckDB where they lie; for more than fits into memory.
+
+        Args:
+            connection: Where the relation lives; None for a connection of its own.
+        """
+        import duckdb
+
+        from taxi_assets.steps.sql import escape_glob, identifier
+
+        paths = [escape_glob(str(path)) for path in self.paths]
+        months = (connection or duckdb.connect()).read_parquet(paths, union_by_name=True)
+        present = set(months.columns)
+        return months.project(
+            ", ".join(
+                identifier(name)
+                if name in present
+                else f"CAST(NULL AS {self.dataset.column(name).type.duckdb}) AS {identifier(name)}"
+                for name in self.columns
+            )
+        )
+
+
+def scan_trips(
+    dataset: str,
+    months: str | tuple[str, str] | Sequence[str],
+    columns: Sequence[str] | None = None,
+    *,
+    data_dir: Path | str | None = None,
+) -> Trips:
+    """Clean months, to be read as a DataFrame, in Arrow batches or by DuckDB.
+
+    Args:
+        dataset: ``yellow``, ``green``, ``fhv`` or ``fhvhv``.
+        months: One month (``"2019-01"``), a tuple of the first and the last (``("2019-01", "2019-03")``), or a list.
+        columns: Names of the columns wanted, or None for all.
+        data_dir: Where the files are; None for ``TAXI_DATA_DIR``.
+
+    Raises:
+        LayoutError: The dataset or a column does not exist.
+        NotMaterializedError: A month has no clean file.
+        ValueError: A month is not written ``YYYY-MM``, or a range ends before it begins.
+    """
+    if dataset not in DATASETS:
+        raise LayoutError(f"there is no dataset {dataset!r}; there are {', '.join(DATASETS)}")
+    known = DATASETS[dataset]
+    names = tuple(column.name for column in known.table_columns)
+    wanted = names if columns is None else tuple(columns)
+    unknown = [name for name in wanted if name not in names]
+    if unknown:
+        raise LayoutError(f"{dataset} has no column {', '.join(map(repr, unknown))}; it has {', '.join(names)}")
+    files = DataDir(Path(data_dir)) if data_dir is not None else load_settings().data_dir
+    chosen = tuple(TripMonth(dataset, month) for month in _months(months))
+    return Trips(known, chosen, wanted, tuple(_clean_file(month, files) for month in chosen))
+
+
+def load_trips(
+    dataset: str,
+    months: str | tuple[str, str] | Sequence[str],
+    columns: Sequence[str] | None = None,
+    *,
+    data_dir: Path | str | None = None,
+) -> pd.DataFrame:
+    """Clean months as a pandas DataFrame: :func:`scan_trips`, read at once.
+
+    For more than fits into memory use ``scan_trips(…).arrow()`` or ``scan_trips(…).relation()``. Arguments and
+    errors are those of :func:`scan_trips`.
+    """
+    return scan_trips(dataset, months, columns, data_dir=data_dir).df()
+
+
+def _months(months: str | tuple[str, str] | Sequence[str]) -> list[str]:
+    """The months that are meant, each once as often as it was named."""
+    if isinstance(months, str):
+        return [months]
+    if not isinstance(months, tuple):
+        return list(months)
+    try:
+        first, last = (TripMonth("", month).first_day for month in months)
+    except ValueError as error:
+        raise ValueError(
+            f"{months!r} is not a range of months ({error}); several months are written as a list"
+        ) from error
+    numbers = range(first.year * 12 + first.month - 1, last.year * 12 + last.month)
+    if not numbers:
+        raise ValueError(f"the range {months!r} ends before it begins")
+    return [f"{number // 12}-{number % 12 + 1:02d}" for number in numbers]
+
+
+def _clean_file(month: TripMonth, files: DataDir) -> Path:
+    path = files.clean(month)
+    if not path.is_file():
+        raise NotMaterializedError(
+            f"{month} is not there yet ({path} does not exist); make it with: dagster asset materialize "
+            f"-m taxi_assets.definitions --select 'raw/{month.table},clean/{month.table}' --partition {month.month}"
+        )
+    return path
