@@ -1,0 +1,1 @@
+"""What the assets work with, and which of it each target gets."""
