@@ -1,0 +1,87 @@
+"""Starting runs: each is a process of the code server, and this tells whether it is still there.
+
+Belongs here: what Dagster's default launcher lacks for run monitoring. Not here: when a run is started, or how often
+one is tried again (dagster.yaml).
+
+Dagster's default launcher cannot say whether a run is alive. The code server reports runs of its own that crash, but
+when it is killed itself, its runs die with it and stay "started" for ever: nobody is left to report them. Asking the
+code server which runs it has settles it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from dagster import DagsterRun
+from dagster._core.errors import DagsterUserCodeUnreachableError
+from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, WorkerStatus
+from dagster._core.storage.tags import GRPC_INFO_TAG
+from dagster._grpc.client import DagsterGrpcClient
+from dagster._grpc.types import GetCurrentRunsResult
+from dagster._serdes import ConfigurableClassData, deserialize_value
+
+SILENCE_SECONDS = 120.0
+"""How long a code server may be silent before its runs count as dead: time to be started again and to load the project,
+after which its own answer decides. One that is told to stop goes on answering until its last run is done."""
+
+
+class CodeServerRunLauncher(DefaultRunLauncher):
+    """Dagster's default launcher, with the health check that run monitoring needs."""
+
+    def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
+        super().__init__(inst_data)
+        self._silent_since: dict[str, float] = {}
+
+    @property
+    def supports_check_run_worker_health(self) -> bool:
+        """Yes; dagster.yaml's run_monitoring asks :meth:`check_run_worker_health` every few seconds."""
+        return True
+
+    def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
+        """Asks the code server that was given the run whether it has it.
+
+        Returns:
+            RUNNING: It has, or has been silent for less than ``SILENCE_SECONDS``, or the run was never given to a code
+            server (``make demo`` runs in its own process). NOT_FOUND: It does not know the run, so it was started after
+            the run was lost, or it has been silent for longer.
+        """
+        address = run.tags.get(GRPC_INFO_TAG)
+        if address is None:
+            return CheckRunHealthResult(WorkerStatus.RUNNING, "not a run of a code server")
+        try:
+            known = _runs_of(json.loads(address))
+        except DagsterUserCodeUnreachableError:
+            return self._silence(run.run_id)
+        self._silent_since.pop(run.run_id, None)
+        if run.run_id in known:
+            return CheckRunHealthResult(WorkerStatus.RUNNING)
+        return CheckRunHealthResult(
+            WorkerStatus.NOT_FOUND,
+            "the code server was started anew and does not have this run: it died with the one before",
+        )
+
+    def _silence(self, run_id: str) -> CheckRunHealthResult:
+        now = time.monotonic()
+        silent = now - self._silent_since.setdefault(run_id, now)
+        if silent < SILENCE_SECONDS:
+            return CheckRunHealthResult(WorkerStatus.RUNNING, f"the code server has not answered for {silent:.0f} s")
+        del self._silent_since[run_id]
+        return CheckRunHealthResult(WorkerStatus.NOT_FOUND, f"the code server has not answered for {silent:.0f} s")
+
+
+def _runs_of(address: dict[str, Any]) -> list[str]:
+    """Ids of the runs that the code server at ``address`` has.
+
+    Raises:
+        DagsterUserCodeUnreachableError: It does not answer.
+    """
+    client = DagsterGrpcClient(
+        host=address["host"],
+        port=address.get("port"),
+        socket=address.get("socket"),
+        use_ssl=bool(address.get("use_ssl", False)),
+    )
+    answer = deserialize_value(client.get_current_runs(), GetCurrentRunsResult)
+    return list(answer.current_runs)
