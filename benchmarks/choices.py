@@ -1,0 +1,151 @@
+"""`python -m benchmarks.choices`: the settings that have an effect, each measured beside its alternatives.
+
+Belongs here: the tables of ``docs/decisions/settings-by-measurement.md``. One setting is changed at a time, the others
+are those of the project; variants take turns; medians. Everything runs in this process, engines being loaded.
+"""
+
+from __future__ import annotations
+
+import resource
+import shutil
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import duckdb
+
+from benchmarks.measure import alternating
+from benchmarks.plan import plan_from_environment
+from benchmarks.report import table
+from benchmarks.server import BenchServer, bench_server
+from benchmarks.workshop import DATASET, FIRST_MONTH, Workshop
+from taxi_assets.data_dir import DataDir
+from taxi_assets.datasets.months import TripMonth
+from taxi_assets.datasets.registry import DATASETS
+from taxi_assets.steps.clean import clean_month
+from taxi_assets.steps.fetch import fetch_month
+from taxi_assets.steps.handover import CleanMonth, RawFile
+from taxi_assets.steps.load_postgres import load_month, prepare_database
+
+MONTH = TripMonth(DATASET, FIRST_MONTH)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """One variant, once; CPU is this process's."""
+
+    seconds: float
+    cpu: float
+    note: str
+
+
+def main() -> None:
+    """Measures and prints the tables."""
+    plan = plan_from_environment()
+    shutil.rmtree(plan.folder, ignore_errors=True)
+    try:
+        with bench_server(plan.folder / "postgres") as server:
+            workshop = Workshop(plan, server)
+            source, folder = workshop.source(plan.rows), workshop.folder("choices")
+            raw = fetch_month(MONTH, str(source), DataDir(folder)).raw
+            clean = clean_month(raw, MONTH, DataDir(folder))
+            print(f"{plan.rows:,} trips, medians of {plan.repeats}\n")
+            _print("DuckDB threads in clean", _clean_variants(raw, folder), plan.repeats)
+            _print("Parquet of clean", _parquet_variants(clean, folder), plan.repeats)
+            _print("COPY streams", _stream_variants(clean, server), plan.repeats)
+            _print("Row groups, as two COPY streams find them", _row_group_loads(clean, folder, server), plan.repeats)
+    finally:
+        shutil.rmtree(plan.folder, ignore_errors=True)
+
+
+def _print(title: str, variants: Mapping[str, Callable[[], Taken]], repeats: int) -> None:
+    taken: dict[str, list[Taken]] = {name: [] for name in variants}
+    for name in alternating(list(variants), repeats):
+        taken[name].append(variants[name]())
+    rows = [
+        [
+            name,
+            f"{statistics.median(one.seconds for one in each):.2f}",
+            f"{statistics.median(one.cpu for one in each):.2f}",
+            each[0].note,
+        ]
+        for name, each in taken.items()
+    ]
+    print(f"### {title}\n\n{table(['variant', 'seconds', 'CPU s, client', ''], rows)}\n", flush=True)
+
+
+def _timed(work: Callable[[], str]) -> Taken:
+    """``work`` once; what it returns is the note beside its figures."""
+    began, cpu = time.perf_counter(), _cpu()
+    note = work()
+    return Taken(time.perf_counter() - began, _cpu() - cpu, note)
+
+
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def _clean_variants(raw: RawFile, folder: Path) -> dict[str, Callable[[], Taken]]:
+    def clean(threads: int) -> Taken:
+        data = folder / "variant"
+        taken = _timed(lambda: _megabytes(clean_month(raw, MONTH, DataDir(data), threads=threads).path))
+        shutil.rmtree(data)
+        return taken
+
+    return {f"{threads} thread(s)": lambda threads=threads: clean(threads) for threads in (1, 2, 4)}
+
+
+def _megabytes(path: Path) -> str:
+    return f"{path.stat().st_size / 1e6:.1f} MB"
+
+
+def _rewrite(clean: CleanMonth, target: Path, *, rows: int = 122_880, level: int | None = None) -> str:
+    codec = "COMPRESSION zstd" + ("" if level is None else f", COMPRESSION_LEVEL {level}")
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"COPY (SELECT * FROM '{clean.path}') TO '{target}' (FORMAT parquet, {codec}, ROW_GROUP_SIZE {rows})"
+        )
+    return _megabytes(target)
+
+
+def _parquet_variants(clean: CleanMonth, folder: Path) -> dict[str, Callable[[], Taken]]:
+    """Only the writing: the clean file is read and written again."""
+    target = folder / "rewritten.parquet"
+    levels = {
+        f"zstd level {level}": lambda level=level: _timed(lambda: _rewrite(clean, target, level=level))
+        for level in (1, 3, 6, 9)
+    }
+    sizes = {
+        f"row groups of {rows:,}": lambda rows=rows: _timed(lambda: _rewrite(clean, target, rows=rows))
+        for rows in (30_720, 61_440, 122_880, 245_760, 491_520)
+    }
+    return {**levels, **sizes}
+
+
+def _load(clean: CleanMonth, server: BenchServer, streams: int = 2) -> Taken:
+    with server.database() as database:
+        prepare_database(database.conninfo, [DATASETS[DATASET]])
+        server.settle()
+        return _timed(
+            lambda: f"{load_month(clean, MONTH, database.conninfo, streams=streams).bytes_loaded / 1e6:.0f} MB"
+        )
+
+
+def _stream_variants(clean: CleanMonth, server: BenchServer) -> dict[str, Callable[[], Taken]]:
+    return {f"{streams} stream(s)": lambda streams=streams: _load(clean, server, streams) for streams in (1, 2, 3, 4)}
+
+
+def _row_group_loads(clean: CleanMonth, folder: Path, server: BenchServer) -> dict[str, Callable[[], Taken]]:
+    variants: dict[str, Callable[[], Taken]] = {}
+    for rows in (30_720, 122_880, 491_520):
+        path = folder / f"groups-{rows}.parquet"
+        _rewrite(clean, path, rows=rows)
+        variants[f"row groups of {rows:,}"] = lambda path=path: _load(replace(clean, path=path), server)
+    return variants
+
+
+if __name__ == "__main__":
+    main()

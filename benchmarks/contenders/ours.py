@@ -1,0 +1,36 @@
+"""taxi_assets: source to raw to clean to Postgres, by the same calls as the assets make."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.contenders import Job, load_modules
+from benchmarks.measure import stopwatch
+
+TABLE = "public.yellow_tripdata"
+
+
+def prepare() -> None:
+    """Loads the steps and the engines that they load when they are used."""
+    steps = ("fetch", "clean", "load_postgres", "postgres_copy")
+    load_modules(*(f"taxi_assets.steps.{step}" for step in steps), "pyarrow.parquet")
+
+
+def run(job: Job, parts: dict[str, float]) -> None:
+    """The months, end to end, one after the other."""
+    from taxi_assets.data_dir import DataDir
+    from taxi_assets.datasets.months import TripMonth
+    from taxi_assets.datasets.registry import DATASETS
+    from taxi_assets.steps.clean import clean_month
+    from taxi_assets.steps.fetch import fetch_month
+    from taxi_assets.steps.load_postgres import load_month, prepare_database
+
+    data_dir = DataDir(Path(job.folder))
+    for month in (TripMonth(job.dataset, key) for key in job.month_keys):
+        with stopwatch(parts, "raw"):
+            raw = fetch_month(month, job.source, data_dir).raw
+        with stopwatch(parts, "clean"):
+            clean = clean_month(raw, month, data_dir)
+        with stopwatch(parts, "load"):
+            prepare_database(job.conninfo, [DATASETS[job.dataset]])
+            load_month(clean, month, job.conninfo)

@@ -1,0 +1,80 @@
+"""What a month costs in tables that have grown: ours beside the staged merge, by default months 1, 12 and 36.
+
+Belongs here: filling tables with earlier months and timing the next ones. Each figure is the median of three months
+in a row: up to the month that is named, or from it where nothing comes before. No month is loaded twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from benchmarks.contenders import Job, staged_merge
+from benchmarks.measure import Cost, median_cost
+from benchmarks.server import Database
+from benchmarks.workshop import FIRST_MONTH, Workshop
+
+CONTENDERS = ("ours", "staged_merge")
+
+
+@dataclass(frozen=True)
+class Growth:
+    """Medians by contender and by how many months the table then holds."""
+
+    rows: int
+    costs: dict[str, dict[int, Cost]]
+
+
+def measure_growth(workshop: Workshop) -> Growth:
+    """Loads 36 months into each contender's table and measures those around the milestones."""
+    rows, milestones = workshop.plan.growth_rows, workshop.plan.growth_months
+    windows = _windows(milestones, workshop.plan.repeats)
+    measured = [number for window in windows.values() for number in window]
+    workshop.say(f"growth: making {len(measured)} months of {rows:,} trips")
+    source = workshop.source(rows, [_key(number) for number in measured])
+    workshop.source(rows, [_key(number) for number in range(1, milestones[-1] + 1)], distinct=False)
+    folders = {name: workshop.folder(f"growth-{name}") for name in CONTENDERS}
+    costs: dict[str, dict[int, Cost]] = {name: {} for name in CONTENDERS}
+    with workshop.server.database() as ours, workshop.server.database() as theirs:
+        databases = {"ours": ours, "staged_merge": theirs}
+        loaded = 0
+        for milestone, window in windows.items():
+            _fill(workshop, databases, folders, source, range(loaded + 1, window[0]))
+            taken: dict[str, list[Cost]] = {name: [] for name in CONTENDERS}
+            for turn, number in enumerate(window):
+                for name in CONTENDERS if turn % 2 == 0 else reversed(CONTENDERS):
+                    job = workshop.job(source, databases[name], folders[name], month=_key(number))
+                    taken[name].append(workshop.contend(name, replace(job, rows=rows)))
+            for name in CONTENDERS:
+                costs[name][milestone] = median_cost(taken[name])
+                workshop.say(f"growth: {name}, month {milestone}: {costs[name][milestone].seconds:.2f} s")
+            loaded = window[-1]
+    workshop.discard(*folders.values())
+    return Growth(rows, costs)
+
+
+def _key(number: int) -> str:
+    """The first month of 2019 is number 1."""
+    return Job(source="", month=FIRST_MONTH, rows=0, months=number).month_keys[-1]
+
+
+def _windows(milestones: tuple[int, ...], repeats: int) -> dict[int, range]:
+    """The months that are measured for each milestone: up to it, or from it where nothing comes before; none twice."""
+    windows: dict[int, range] = {}
+    done = 0
+    for milestone in milestones:
+        last = max(milestone, done + 1, 0 if done else repeats)
+        windows[milestone] = range(max(done + 1, last - repeats + 1), last + 1)
+        done = last
+    return windows
+
+
+def _fill(
+    workshop: Workshop, databases: dict[str, Database], folders: dict[str, Path], source: Path, numbers: range
+) -> None:
+    if not numbers:
+        return
+    workshop.say(f"growth: filling the tables with months {numbers[0]} to {numbers[-1]}")
+    job = workshop.job(source, databases["ours"], folders["ours"], month=_key(numbers[0]))
+    workshop.measure("benchmarks.contenders.ours", replace(job, months=len(numbers)))
+    staged_merge.multiply(databases["staged_merge"].conninfo, len(numbers))

@@ -1,0 +1,59 @@
+"""Peak memory of a small month and of a large one, end to end.
+
+Belongs here: that comparison. The large file is the small one over and over, as members of one gzip file.
+"""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from isal import igzip
+
+from benchmarks.measure import Cost
+from benchmarks.workshop import DATASET, FIRST_MONTH, Workshop
+
+_COPIED_AT_A_TIME = 1 << 20
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Cost by trips in the month."""
+
+    costs: dict[int, Cost]
+
+
+def measure_memory(workshop: Workshop) -> Memory:
+    """Loads the small month and the large one, each in a fresh process and database."""
+    small, large = workshop.plan.memory_rows
+    times = max(1, large // small)
+    workshop.say(f"memory: making a month of {small:,} trips and one of {small * times:,}")
+    source = workshop.source(small)
+    sources = {small: source, small * times: _repeated(source, workshop.folder("memory-source"), times)}
+    costs: dict[int, Cost] = {}
+    for rows, published in sources.items():
+        folder = workshop.folder("memory")
+        with workshop.server.database() as database:
+            costs[rows] = workshop.contend("ours", replace(workshop.job(published, database, folder), rows=rows))
+        workshop.say(f"memory: {rows:,} trips: {costs[rows].client_memory / 1e6:,.0f} MB, {costs[rows].seconds:.1f} s")
+        workshop.discard(folder)
+    workshop.discard(*sources.values())
+    return Memory(costs)
+
+
+def _repeated(source: Path, target: Path, times: int) -> Path:
+    """A source whose month holds the trips of another ``times`` times over."""
+    name = Path(DATASET) / f"{DATASET}_tripdata_{FIRST_MONTH}.csv.gz"
+    body = target / "body.gz"
+    (target / name).parent.mkdir(parents=True)
+    with gzip.open(source / name, "rb") as published, igzip.open(body, "wb") as packed:
+        published.readline()
+        shutil.copyfileobj(published, packed, _COPIED_AT_A_TIME)
+    with (target / name).open("wb") as large:
+        for part in [source / name] + [body] * (times - 1):
+            with part.open("rb") as file:
+                shutil.copyfileobj(file, large, _COPIED_AT_A_TIME)
+    body.unlink()
+    return target
