@@ -1,0 +1,1 @@
+"""The deployment: what its files promise (no engine needed), and the same seen in running containers."""

@@ -1,0 +1,279 @@
+"""deploy/kubernetes/values.yaml against what Dagster's chart documents, and a run with the chart's kind of settings."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import yaml
+from dagster import DagsterInstance, DagsterRunStatus
+from dagster._core.definitions.reconstruct import ReconstructableRepository
+from dagster._core.test_utils import create_run_for_test
+from dagster._grpc.types import ExecuteRunArgs
+from dagster._serdes import serialize_value
+
+from taxi_assets.settings import GCP_KEYS, PROJECT_ROOT, Settings
+from taxi_assets_tests.deploy.compose_file import SERVICES
+from taxi_assets_tests.integration import waiting_job
+
+TEXT = (PROJECT_ROOT / "deploy/kubernetes/values.yaml").read_text(encoding="utf-8")
+VALUES: dict[str, Any] = yaml.safe_load(TEXT)
+DAGSTER_YAML: dict[str, Any] = yaml.safe_load((PROJECT_ROOT / "dagster.yaml").read_text(encoding="utf-8"))
+[CODE] = VALUES["dagster-user-deployments"]["deployments"]
+RUNS = VALUES["runLauncher"]["config"]["k8sRunLauncher"]
+
+# The keys that the chart documents (helm/dagster/values.yaml and the models of its schema, 1.13), as far as we use any.
+# What is mapped to None is Kubernetes' own and passed on as it is.
+PROBE = {"enabled", "exec", "periodSeconds", "timeoutSeconds", "successThreshold", "failureThreshold"}
+DOCUMENTED: dict[str, Any] = {
+    "global": {"postgresqlSecretName", "dagsterHome", "serviceAccountName", "celeryConfigSecretName"},
+    "generatePostgresqlPasswordSecret": bool,
+    "generateCeleryConfigSecret": bool,
+    "serviceAccount": {"create", "name", "annotations"},
+    "dagster-user-deployments": {
+        "enabled": bool,
+        "enableSubchart": bool,
+        "imagePullSecrets": None,
+        "deployments": {
+            "name": str,
+            "image": {"repository", "tag", "pullPolicy"},
+            "dagsterApiGrpcArgs": None,
+            "codeServerArgs": None,
+            "port": int,
+            "includeConfigInLaunchedRuns": {"enabled"},
+            "env": None,
+            "envConfigMaps": None,
+            "envSecrets": None,
+            "labels": None,
+            "volumes": None,
+            "volumeMounts": None,
+            "annotations": None,
+            "nodeSelector": None,
+            "affinity": None,
+            "tolerations": None,
+            "podSecurityContext": None,
+            "securityContext": None,
+            "resources": None,
+            "readinessProbe": PROBE,
+            "livenessProbe": None,
+            "startupProbe": None,
+            "service": {"annotations"},
+        },
+    },
+    "runLauncher": {
+        "type": str,
+        "config": {
+            "k8sRunLauncher": {
+                "imagePullPolicy", "image", "jobNamespace", "loadInclusterConfig", "kubeconfigFile", "envConfigMaps",
+                "envSecrets", "envVars", "volumes", "volumeMounts", "labels", "resources", "schedulerName",
+                "failPodOnRunFailure", "securityContext", "runK8sConfig",
+            },
+        },
+    },
+    "postgresql": {
+        "enabled", "image", "postgresqlHost", "postgresqlUsername", "postgresqlPassword", "postgresqlDatabase",
+        "postgresqlParams", "postgresqlScheme", "service",
+    },
+    "computeLogManager": {
+        "type": str,
+        "config": {
+            "gcsComputeLogManager": {"bucket", "localDir", "prefix", "jsonCredentialsEnvvar", "uploadInterval"},
+        },
+    },
+    "dagsterWebserver": {"service", "enableReadOnly", "resources", "replicaCount", "image", "workspace", "ingress"},
+    "ingress": {"enabled"},
+    "dagsterDaemon": {
+        "enabled": bool,
+        "env": None,
+        "resources": None,
+        "runCoordinator": {
+            "enabled": bool,
+            "type": str,
+            "config": {
+                "queuedRunCoordinator": {
+                    "maxConcurrentRuns", "tagConcurrencyLimits", "dequeueIntervalSeconds", "dequeueUseThreads",
+                    "dequeueNumWorkers", "blockOpConcurrencyLimitedRuns",
+                },
+            },
+        },
+        "runMonitoring": {
+            "enabled", "startTimeoutSeconds", "cancelTimeoutSeconds", "pollIntervalSeconds", "maxResumeRunAttempts",
+            "freeSlotsAfterRunEndSeconds",
+        },
+        "runRetries": {"enabled", "maxRetries", "retryOnAssetOrOpFailure"},
+    },
+    "concurrency": {
+        "enabled": bool,
+        "pools": {"defaultLimit", "granularity", "opGranularityRunBuffer"},
+        "runs": {"maxConcurrentRuns", "tagConcurrencyLimits"},
+    },
+    "pythonLogs": {"managedPythonLoggers", "pythonLogLevel", "dagsterHandlerConfig"},
+    "retention": {"enabled", "schedule", "sensor", "autoMaterialize"},
+    "telemetry": {"enabled"},
+}  # fmt: skip
+
+
+def undocumented(value: Any, documented: Any, path: str = "") -> list[str]:
+    """Paths of the values that the chart would ignore or refuse."""
+    if documented is None:
+        return []
+    if isinstance(documented, type):
+        return [] if isinstance(value, documented) else [f"{path} is not {documented.__name__}"]
+    if isinstance(value, list):
+        return [wrong for each in value for wrong in undocumented(each, documented, f"{path}[]")]
+    if isinstance(documented, set):
+        return [f"{path}.{key}" for key in value if key not in documented]
+    return [
+        wrong
+        for key, each in value.items()
+        for wrong in (undocumented(each, documented[key], f"{path}.{key}") if key in documented else [f"{path}.{key}"])
+    ]
+
+
+def test_every_value_is_one_that_the_chart_documents() -> None:
+    assert undocumented(VALUES, DOCUMENTED) == []
+
+
+def test_a_misspelt_value_would_be_found() -> None:
+    wrong = {"runLauncher": {"config": {"k8sRunLauncher": {"resource": {}}}}, "postgres": {}}
+    assert undocumented(wrong, DOCUMENTED) == [".runLauncher.config.k8sRunLauncher.resource", ".postgres"]
+
+
+def test_the_charts_version_is_that_of_dagster() -> None:
+    locked = re.search(r"^dagster==(\S+)", (PROJECT_ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    assert locked
+    for text in (TEXT, (PROJECT_ROOT / "docs/kubernetes.md").read_text(encoding="utf-8")):
+        assert set(re.findall(r"--version (\S+)", text)) == {locked[1]}
+
+
+def test_every_setting_is_one_of_the_projects_and_gcp_is_complete() -> None:
+    given = {each["name"] for each in CODE["env"]} - {"HOME"}
+    assert given <= {name.upper() for name in Settings.model_fields}
+    assert set(GCP_KEYS) <= given
+    assert {"name": "TAXI_TARGET", "value": "gcp"} in CODE["env"]
+    assert CODE["includeConfigInLaunchedRuns"]["enabled"], (
+        "runs get these settings, this scratch and these limits of rights"
+    )
+
+
+def test_backfills_wait_for_the_code_server_as_they_do_on_one_server() -> None:
+    [each] = VALUES["dagsterDaemon"]["env"]
+    assert {each["name"]: each["value"]} == SERVICES["daemon"]["environment"]
+
+
+def test_no_password_and_no_key_stands_in_the_values() -> None:
+    assert not VALUES["generatePostgresqlPasswordSecret"]
+    assert "postgresqlPassword" not in VALUES["postgresql"]
+    assert not [each for each in CODE["env"] if re.search("PASSWORD|SECRET|TOKEN|URL|WEBHOOK", each["name"])]
+    assert CODE["envSecrets"] == [{"name": "taxi-assets"}]
+
+
+def test_nothing_is_reachable_from_outside() -> None:
+    assert VALUES["ingress"] == {"enabled": False}
+    assert VALUES["dagsterWebserver"]["service"]["type"] == "ClusterIP"
+
+
+def test_no_volume_is_shared() -> None:
+    assert all(set(volume) == {"name", "emptyDir"} for volume in CODE["volumes"])
+    mounted = {mount["mountPath"] for mount in CODE["volumeMounts"]}
+    assert mounted == {"/data", "/tmp"}
+    assert {"name": "TAXI_DATA_DIR", "value": "/data"} in CODE["env"]
+    assert not RUNS.get("volumes")
+
+
+def test_each_run_is_limited_and_its_scratch_fits() -> None:
+    limits = RUNS["resources"]["limits"]
+    assert set(limits) == {"cpu", "memory", "ephemeral-storage"}
+    scratch = sum(int(volume["emptyDir"]["sizeLimit"].removesuffix("Gi")) for volume in CODE["volumes"])
+    assert scratch <= int(limits["ephemeral-storage"].removesuffix("Gi")), "a pod over its limit is evicted"
+
+
+def test_pods_are_hardened_like_the_containers() -> None:
+    assert CODE["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    uid = re.search(r"--uid (\d+) --user-group --no-create-home", (PROJECT_ROOT / "Dockerfile").read_text())
+    assert uid
+    assert CODE["podSecurityContext"]["runAsUser"] == int(uid[1])
+    assert CODE["podSecurityContext"]["runAsNonRoot"]
+    assert RUNS["runK8sConfig"]["podSpecConfig"]["automountServiceAccountToken"] is False
+
+
+def test_kubernetes_and_dagster_do_not_both_start_a_run_again() -> None:
+    assert RUNS["runK8sConfig"]["jobSpecConfig"]["backoffLimit"] == 0
+    assert VALUES["dagsterDaemon"]["runRetries"]["enabled"]
+
+
+def test_what_the_chart_does_not_read_of_dagster_yaml_is_said_again() -> None:
+    retries, ours = VALUES["dagsterDaemon"]["runRetries"], DAGSTER_YAML["run_retries"]
+    assert (retries["maxRetries"], retries["retryOnAssetOrOpFailure"]) == (
+        ours["max_retries"],
+        ours["retry_on_asset_or_op_failure"],
+    )
+    monitoring = VALUES["dagsterDaemon"]["runMonitoring"]
+    assert (
+        monitoring["freeSlotsAfterRunEndSeconds"] == DAGSTER_YAML["run_monitoring"]["free_slots_after_run_end_seconds"]
+    )
+    assert VALUES["concurrency"]["pools"]["granularity"] == DAGSTER_YAML["concurrency"]["pools"]["granularity"]
+    assert VALUES["pythonLogs"]["managedPythonLoggers"] == DAGSTER_YAML["python_logs"]["managed_python_loggers"]
+    for name, theirs in (("sensor", "sensor"), ("autoMaterialize", "auto_materialize")):
+        kept = VALUES["retention"][name]["purgeAfterDays"]
+        assert kept | DAGSTER_YAML["retention"][theirs]["purge_after_days"] == kept
+
+
+def test_a_run_pod_works_without_dagster_k8s(tmp_path: Path) -> None:
+    """What a run's container executes, with the launcher that the chart writes into its dagster.yaml."""
+    assert find_spec("dagster_k8s") is None, "it is a dependency now: then this test shows nothing"
+    (tmp_path / "dagster.yaml").write_text(
+        yaml.safe_dump(
+            {
+                "run_launcher": {
+                    "module": "dagster_k8s",
+                    "class": "K8sRunLauncher",
+                    "config": {
+                        "service_account_name": "taxi-assets",
+                        "dagster_home": {"env": "DAGSTER_HOME"},
+                        "instance_config_map": {"env": "DAGSTER_K8S_INSTANCE_CONFIG_MAP"},
+                        "postgres_password_secret": {"env": "DAGSTER_K8S_PG_PASSWORD_SECRET"},
+                    },
+                },
+                "run_monitoring": {"enabled": True, "start_timeout_seconds": 600, "poll_interval_seconds": 60},
+                "run_retries": {"enabled": True, "max_retries": 2},
+                "telemetry": {"enabled": False},
+            }
+        )
+    )
+    job = ReconstructableRepository.for_module(waiting_job.__name__, "defs").get_reconstructable_job("waiting")
+    (tmp_path / "release").touch()
+    with DagsterInstance.from_config(str(tmp_path)) as instance:
+        run = create_run_for_test(
+            instance,
+            job_name="waiting",
+            run_config={"ops": {"wait": {"config": {"until": str(tmp_path / "release")}}}},
+            job_code_origin=job.get_python_origin(),
+        )
+        arguments = ExecuteRunArgs(
+            job_origin=job.get_python_origin(),
+            run_id=run.run_id,
+            instance_ref=None,
+            set_exit_code_on_failure=True,
+        )
+        pod = subprocess.run(
+            [sys.executable, "-m", "dagster", "api", "execute_run", serialize_value(arguments)],
+            env={**os.environ, "DAGSTER_HOME": str(tmp_path)},
+            cwd=PROJECT_ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert pod.returncode == 0, pod.stderr[-2000:]
+        finished = instance.get_run_by_id(run.run_id)
+    assert finished is not None
+    assert finished.status is DagsterRunStatus.SUCCESS

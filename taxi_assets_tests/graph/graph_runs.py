@@ -1,0 +1,55 @@
+"""Runs of the real graph in this process: production definitions, folders of the test's own, a real Postgres."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from dagster import AssetCheckKey, AssetKey, AssetRecordsFilter, DagsterInstance, ExecuteInProcessResult
+from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
+
+from taxi_assets.definitions import build_defs
+from taxi_assets.resources.postgres import Postgres
+from taxi_assets.settings import load_settings
+
+LAYERS = ("raw", "clean", "postgres")
+
+
+class Graph:
+    """The project's definitions over a data folder and a database of the test's own."""
+
+    def __init__(self, data: Path, conninfo: str, **settings: Any) -> None:
+        self.settings = load_settings(
+            **{"taxi_source": "sample", "taxi_sample_rows": 500, **settings, "taxi_data_dir": data}
+        )
+        self.conninfo = conninfo
+        self.instance = DagsterInstance.ephemeral()
+        self.defs = build_defs(self.settings, postgres=Postgres(url=conninfo, data_root=str(data)))
+
+    def run(
+        self, dataset: str, first: str, last: str | None = None, layers: Sequence[str] = LAYERS
+    ) -> ExecuteInProcessResult:
+        """Materializes the layers of these months, with their checks, in one run."""
+        keys = [AssetKey([layer, f"{dataset}_tripdata"]) for layer in layers]
+        return self.defs.resolve_implicit_global_asset_job_def().execute_in_process(
+            asset_selection=keys,
+            tags={ASSET_PARTITION_RANGE_START_TAG: first, ASSET_PARTITION_RANGE_END_TAG: last or first},
+            instance=self.instance,
+            raise_on_error=False,
+        )
+
+    def metadata(self, layer: str, dataset: str, month: str) -> dict[str, Any]:
+        """The metadata of the latest materialization of a partition; empty when there is none."""
+        records = self.instance.fetch_materializations(
+            AssetRecordsFilter(AssetKey([layer, f"{dataset}_tripdata"]), asset_partitions=[month]), limit=1
+        ).records
+        materialization = records[0].asset_materialization if records else None
+        return {key: value.value for key, value in materialization.metadata.items()} if materialization else {}
+
+    def check(self, layer: str, dataset: str, name: str) -> Any:
+        """The latest evaluation of a check, or None."""
+        key = AssetCheckKey(AssetKey([layer, f"{dataset}_tripdata"]), name)
+        records = self.instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
+        event = records[0].event if records else None
+        return event.dagster_event.asset_check_evaluation_data if event and event.dagster_event else None

@@ -1,0 +1,101 @@
+"""The inventory: exactly these assets, checks and resources, in both targets; and loading them costs little."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from dagster import Definitions, EnvVar
+
+from taxi_assets.definitions import build_defs
+from taxi_assets.resources.lake import FolderLakeResource, GcsLakeResource
+from taxi_assets.resources.warehouse import BigQueryDatasetResource, DuckDbResource
+from taxi_assets.settings import load_settings
+
+DATASETS = ("yellow", "green", "fhv", "fhvhv")
+LAYERS = ("raw", "clean", "postgres", "lake", "warehouse")
+FIRST_MONTHS = {"yellow": "2009-01", "green": "2013-08", "fhv": "2015-01", "fhvhv": "2019-02"}
+GCP = {
+    "taxi_target": "gcp",
+    "gcp_project_id": "my-project",
+    "gcp_location": "EU",
+    "gcp_bucket_name": "my-lake",
+    "gcp_dataset": "trips",
+}
+CHECKS = {
+    "raw": {"no_rows_missing": True, "published_count": False, "unproven_count": False},
+    "clean": {"every_line_accounted_for": True, "contents_as_registered": True, "oddities": False},
+    "postgres": {"rows_equal_clean": True, "zones_are_known": False},
+    "lake": {"rows_equal_clean": True},
+    "warehouse": {"rows_equal_clean": True, "totals_equal_clean": True},
+}
+
+
+def definitions(target: str, tmp_path: Path) -> Definitions:
+    settings = GCP if target == "gcp" else {"taxi_target": "local"}
+    return build_defs(load_settings(**{**settings, "taxi_data_dir": tmp_path}))
+
+
+@pytest.mark.parametrize("target", ["local", "gcp"])
+def test_the_assets_are_exactly_those_of_the_contract(target: str, tmp_path: Path) -> None:
+    graph = definitions(target, tmp_path).get_repository_def().asset_graph
+    expected = {f"{layer}/{dataset}_tripdata" for layer in LAYERS for dataset in DATASETS}
+    expected |= {f"{layer}/taxi_zones" for layer in ("raw", "postgres", "warehouse")}
+    assert {key.to_user_string() for key in graph.materializable_asset_keys} == expected
+    for key in graph.materializable_asset_keys:
+        node = graph.get(key)
+        assert node.description
+        assert node.owners
+        assert node.kinds
+        assert node.group_name == key.path[-1].removesuffix("_tripdata")
+        if key.path[-1].endswith("_tripdata"):
+            assert node.partitions_def
+            assert node.partitions_def.get_first_partition_key() == FIRST_MONTHS[node.group_name]
+
+
+@pytest.mark.parametrize("target", ["local", "gcp"])
+def test_the_checks_are_exactly_these_and_block_what_they_should(target: str, tmp_path: Path) -> None:
+    graph = definitions(target, tmp_path).get_repository_def().asset_graph
+    found = {f"{key.asset_key.to_user_string()}:{key.name}": graph.get(key).blocking for key in graph.asset_check_keys}
+    assert found == {
+        f"{layer}/{dataset}_tripdata:{name}": blocking
+        for layer, checks in CHECKS.items()
+        for dataset in DATASETS
+        for name, blocking in checks.items()
+        # fhv publishes no amounts that could be compared.
+        if name != "totals_equal_clean" or dataset != "fhv"
+    }
+
+
+def test_each_target_gets_its_own_lake_and_warehouse(tmp_path: Path) -> None:
+    local, gcp = definitions("local", tmp_path).resources or {}, definitions("gcp", tmp_path).resources or {}
+    assert local.keys() == gcp.keys()
+    assert isinstance(local["lake"], FolderLakeResource)
+    assert isinstance(local["warehouse"], DuckDbResource)
+    assert isinstance(gcp["lake"], GcsLakeResource)
+    assert isinstance(gcp["warehouse"], BigQueryDatasetResource)
+
+
+def test_no_secret_is_in_what_the_ui_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAXI_POSTGRES_URL", "postgresql://taxi:hunter2@db/trips")  # pragma: allowlist secret
+    monkeypatch.setenv("TAXI_ALERT_WEBHOOK", "https://hooks.example.org/hunter2")
+    resources = definitions("local", tmp_path).resources or {}
+    assert "hunter2" not in repr(resources)
+    assert resources["postgres"].url == EnvVar("TAXI_POSTGRES_URL")
+
+
+@pytest.mark.parametrize("target", ["local", "gcp"])
+def test_everything_resolves(target: str, tmp_path: Path) -> None:
+    Definitions.validate_loadable(definitions(target, tmp_path))
+
+
+def test_loading_the_project_imports_no_engine_that_only_a_run_needs() -> None:
+    probe = (
+        "import sys, taxi_assets.definitions; "
+        "print([name for name in ('pandas', 'pyarrow', 'google.cloud', 'dagster_gcp', 'duckdb', 'psycopg2') "
+        "if name in sys.modules])"
+    )
+    loaded = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert loaded.stdout.strip() == "[]"

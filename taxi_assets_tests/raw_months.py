@@ -1,0 +1,79 @@
+"""Raw files of one's own making for tests of cleaning, and plain ways to look at what came of them."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from taxi_assets.data_dir import DataDir
+from taxi_assets.datasets.months import TripMonth
+from taxi_assets.steps.handover import Edition, RawFile
+from taxi_assets.steps.verify import verify
+
+YELLOW_2019 = (
+    "VendorID,tpep_pickup_datetime,tpep_dropoff_datetime,passenger_count,trip_distance,RatecodeID,store_and_fwd_flag,"
+    "PULocationID,DOLocationID,payment_type,fare_amount,extra,mta_tax,tip_amount,tolls_amount,improvement_surcharge,"
+    "total_amount,congestion_surcharge"
+)
+YELLOW_TRIP = "1,2019-01-01 00:46:40,2019-01-01 00:53:20,1,1.50,1,N,151,239,1,7,0.5,0.5,1.65,0,0.3,9.95,"
+MONTH = TripMonth("yellow", "2019-01")
+
+
+def raw_file(path: Path, edition: Edition, source: str = "a test") -> RawFile:
+    """What fetching would have told about a file that lies at ``path``."""
+    contents = verify(path, edition, path.name)
+    return RawFile(
+        path=path,
+        source=source,
+        edition=edition,
+        synthetic=False,
+        bytes=contents.bytes,
+        uncompressed_bytes=contents.uncompressed_bytes,
+        sha256=contents.sha256,
+        etag=None,
+        last_modified=None,
+        fetched_at="2026-01-01T00:00:00+00:00",
+        published_rows=contents.published_rows,
+        blank_lines=contents.blank_lines,
+        utf8=contents.utf8,
+    )
+
+
+def csv_month(data_dir: DataDir, text: str | bytes, month: TripMonth = MONTH, *, packed: bool = False) -> RawFile:
+    """Publishes a text as the month's CSV."""
+    content = text.encode() if isinstance(text, str) else text
+    edition: Edition = "csv.gz" if packed else "csv"
+    path = data_dir.raw_dir(month.dataset) / f"{month.stem}.{edition}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(content, mtime=0) if packed else content)
+    return raw_file(path, edition)
+
+
+def parquet_month(data_dir: DataDir, table: pa.Table, month: TripMonth = MONTH) -> RawFile:
+    """Publishes a table as the month's Parquet."""
+    path = data_dir.raw_dir(month.dataset) / f"{month.stem}.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table, path)
+    return raw_file(path, "parquet")
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    """All rows of a Parquet file, in its order."""
+    with duckdb.connect() as connection:
+        result = connection.execute("SELECT * FROM read_parquet(?)", [glob_safe(path)])
+        names = [column[0] for column in result.description or []]
+        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def glob_safe(path: Path) -> str:
+    return str(path).replace("[", "[[]")
+
+
+def told(row: dict[str, Any]) -> dict[str, Any]:
+    """The columns of a trip that are not NULL, without the month of the file."""
+    return {name: value for name, value in row.items() if value is not None and name != "file_month"}

@@ -1,0 +1,335 @@
+"""What follows by itself, decided by the production conditions over real run records on an ephemeral instance.
+
+The assets are stand-ins whose steps fail when told to; their keys, partitions, conditions, tags and the way that months
+fail are the project's own.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import dagster as dg
+import pytest
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+    PARTITION_NAME_TAG,
+    SENSOR_NAME_TAG,
+)
+
+from taxi_assets.assets.common import key_of, trip_asset
+from taxi_assets.assets.materialize import materialize_months
+from taxi_assets.automation import tags
+from taxi_assets.automation.conditions import SENSOR
+from taxi_assets.datasets.registry import DATASETS
+from taxi_assets.errors import BrokenFileError, LayoutError, SourceUnavailableError, TaxiAssetsError
+
+YELLOW = DATASETS["yellow"]
+DEPENDENCIES = {
+    "raw": [],
+    "clean": ["raw"],
+    "postgres": ["clean"],
+    "lake": ["raw", "clean"],
+    "warehouse": ["lake"],
+}
+ALL = tuple(DEPENDENCIES)
+AFTER_RAW = ALL[1:]
+
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+class Graph:
+    """Stand-ins for the assets of yellow, a job over all of them, and the automation that watches them."""
+
+    def __init__(self) -> None:
+        self.errors: dict[tuple[str, str], TaxiAssetsError] = {}
+        self.refused_by_check: set[str] = set()
+        self.defs = dg.Definitions(
+            assets=[self._asset(layer) for layer in DEPENDENCIES],
+            asset_checks=[self._check()],
+            jobs=[dg.define_asset_job("load_yellow", dg.AssetSelection.groups("yellow"))],
+            executor=dg.in_process_executor,
+        )
+
+    def on(self, instance: dg.DagsterInstance) -> "Graph":
+        """The same definitions, which take a second to make, over the records of another test."""
+        self.instance = instance
+        self._cursor = None
+        self.errors.clear()
+        self.refused_by_check = set()
+        return self
+
+    def _asset(self, layer: str) -> dg.AssetsDefinition:
+        @trip_asset(layer, YELLOW, 12, follows=DEPENDENCIES[layer], description="", kinds=set())
+        def stand_in(context: dg.AssetExecutionContext) -> None:
+            def step(month) -> dict:
+                error = self.errors.get((layer, month.month))
+                if error is not None:
+                    raise error
+                return {}
+
+            materialize_months(context, YELLOW, step)
+
+        return stand_in
+
+    def _check(self) -> dg.AssetChecksDefinition:
+        @dg.asset_check(asset=key_of("clean", YELLOW.table), blocking=True)
+        def contents(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+            months = set(context.op_execution_context.partition_keys)
+            return dg.AssetCheckResult(passed=not months & self.refused_by_check)
+
+        return contents
+
+    def run(
+        self, months: Sequence[str], layers: Sequence[str] | None = None, *, by_sensor: bool = False
+    ) -> dg.DagsterRun:
+        """One run of these months: of the layers as the UI launches them, or of the whole job."""
+        job = self.defs.resolve_implicit_global_asset_job_def() if layers else self.defs.resolve_job_def("load_yellow")
+        span = {ASSET_PARTITION_RANGE_START_TAG: months[0], ASSET_PARTITION_RANGE_END_TAG: months[-1]}
+        job.execute_in_process(
+            instance=self.instance,
+            asset_selection=[key_of(layer, YELLOW.table) for layer in layers] if layers else None,
+            tags={
+                **(span if len(months) > 1 else {PARTITION_NAME_TAG: months[0]}),
+                **({SENSOR_NAME_TAG: SENSOR} if by_sensor else {}),
+            },
+            run_config=QUIET,
+            raise_on_error=False,
+        )
+        return self.instance.get_runs(limit=1)[0]
+
+    def started(self, months: Sequence[str], layers: Sequence[str]) -> dg.DagsterRun:
+        """A run that has begun and not come to any of its months yet."""
+        return self.instance.create_run_for_job(
+            self.defs.resolve_implicit_global_asset_job_def(),
+            status=dg.DagsterRunStatus.STARTED,
+            tags={PARTITION_NAME_TAG: months[0]},
+            asset_selection=frozenset(key_of(layer, YELLOW.table) for layer in layers),
+        )
+
+    def tick(self) -> dict[str, list[str]]:
+        """What the sensor would ask for now: months by layer."""
+        result = dg.evaluate_automation_conditions(defs=self.defs, instance=self.instance, cursor=self._cursor)
+        self._cursor = result.cursor
+        asked = {layer: sorted(result.get_requested_partitions(key_of(layer, YELLOW.table))) for layer in ALL}
+        return {layer: months for layer, months in asked.items() if months}
+
+
+@pytest.fixture(scope="module")
+def definitions() -> Graph:
+    return Graph()
+
+
+@pytest.fixture
+def graph(definitions: Graph) -> Iterator[Graph]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        graph = definitions.on(instance)
+        assert graph.tick() == {}
+        # The first tick of an instance without a single event cannot tell what is new; see conditions.py.
+        graph.run(["2018-01"])
+        assert graph.tick() == {}
+        yield graph
+
+
+def all_layers(*months: str) -> dict[str, list[str]]:
+    return {layer: list(months) for layer in ALL}
+
+
+def after_raw(*months: str) -> dict[str, list[str]]:
+    return {layer: list(months) for layer in AFTER_RAW}
+
+
+def test_the_first_run_ever_of_a_job_is_not_run_twice(definitions: Graph) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        graph = definitions.on(instance)
+        graph.tick()
+        graph.run(["2019-01"])
+        assert graph.tick() == {}
+        assert graph.tick() == {}
+
+
+def test_a_run_of_the_whole_job_leaves_nothing_to_follow(graph: Graph) -> None:
+    graph.run(["2019-01", "2019-02"])
+    assert graph.tick() == {}
+    assert graph.tick() == {}
+
+
+def test_a_selection_of_all_layers_leaves_nothing_to_follow(graph: Graph) -> None:
+    graph.run(["2019-01", "2019-02", "2019-03"], ALL)
+    assert graph.tick() == {}
+
+
+def test_raw_alone_is_carried_through_every_layer_in_one_request(graph: Graph) -> None:
+    graph.run(["2019-02"], ["raw"])
+    assert graph.tick() == all_layers("2019-02")
+    graph.run(["2019-02"], ALL, by_sensor=True)
+    assert graph.tick() == {}
+
+
+def test_months_long_ago_are_carried_on_as_well_as_the_latest(graph: Graph) -> None:
+    graph.run(["2009-01", "2009-02", "2009-03"], ["raw"])
+    assert graph.tick() == all_layers("2009-01", "2009-02", "2009-03")
+
+
+def test_a_raw_file_that_changes_again_is_carried_on_again(graph: Graph) -> None:
+    graph.run(["2019-02"], ["raw"])
+    graph.tick()
+    graph.run(["2019-02"], ALL, by_sensor=True)
+    graph.tick()
+    graph.run(["2019-02"], ["raw"])
+    assert graph.tick() == all_layers("2019-02")
+
+
+def test_clean_alone_is_run_again_with_its_checks_before_what_follows(graph: Graph) -> None:
+    graph.run(["2019-02"], ["raw", "clean"])
+    assert graph.tick() == after_raw("2019-02")
+
+
+def test_a_lake_alone_is_followed_by_the_warehouse_and_nothing_else(graph: Graph) -> None:
+    graph.run(["2019-02"])
+    assert graph.tick() == {}
+    graph.run(["2019-02"], ["lake"])
+    assert graph.tick() == {"lake": ["2019-02"], "warehouse": ["2019-02"]}
+
+
+def test_the_last_layers_alone_are_followed_by_nothing(graph: Graph) -> None:
+    graph.run(["2019-02"])
+    graph.run(["2019-02"], ["postgres"])
+    graph.run(["2019-02"], ["warehouse"])
+    assert graph.tick() == {}
+
+
+def test_of_a_batch_with_one_bad_raw_file_exactly_the_others_go_on(graph: Graph) -> None:
+    graph.errors["raw", "2019-04"] = BrokenFileError("cut off")
+    run = graph.run(["2019-03", "2019-04", "2019-05"], ALL)
+    assert run.status is dg.DagsterRunStatus.FAILURE
+    assert graph.tick() == all_layers("2019-03", "2019-05")
+    graph.run(["2019-03"], ALL, by_sensor=True)
+    graph.run(["2019-05"], ALL, by_sensor=True)
+    assert graph.tick() == {}
+    assert graph.tick() == {}
+
+
+def test_of_a_failing_batch_of_the_whole_job_exactly_the_others_go_on(graph: Graph) -> None:
+    graph.errors["raw", "2019-04"] = BrokenFileError("cut off")
+    graph.run(["2019-03", "2019-04", "2019-05"])
+    assert graph.tick() == all_layers("2019-03", "2019-05")
+
+
+def test_when_a_carried_on_batch_fails_for_a_month_the_rest_goes_on_once_more(graph: Graph) -> None:
+    graph.errors["raw", "2019-04"] = BrokenFileError("cut off")
+    graph.run(["2019-03", "2019-04", "2019-05", "2019-06"], ALL)
+    graph.tick()
+    graph.errors["clean", "2019-06"] = LayoutError("a column nobody knows")
+    graph.run(["2019-05", "2019-06"], ALL, by_sensor=True)
+    assert graph.tick() == after_raw("2019-05")
+    graph.run(["2019-05"], AFTER_RAW, by_sensor=True)
+    assert graph.tick() == {}
+
+
+@pytest.mark.parametrize("layer", ["clean", "lake"])
+def test_of_a_batch_that_fails_in_a_later_layer_the_others_go_on_from_there(graph: Graph, layer: str) -> None:
+    graph.errors[layer, "2019-07"] = LayoutError("a column nobody knows")
+    graph.run(["2019-06", "2019-07", "2019-08"], ALL)
+    following = AFTER_RAW if layer == "clean" else ("lake", "warehouse")
+    assert graph.tick() == {layer: ["2019-06", "2019-08"] for layer in following}
+    graph.run(["2019-06"], following)
+    graph.run(["2019-08"], following)
+    assert graph.tick() == {}
+
+
+def test_a_repaired_month_that_is_run_again_leaves_nothing_to_follow(graph: Graph) -> None:
+    graph.errors["raw", "2019-04"] = BrokenFileError("cut off")
+    graph.run(["2019-03", "2019-04"], ALL)
+    graph.tick()
+    graph.run(["2019-03"], ALL, by_sensor=True)
+    graph.errors.clear()
+    graph.run(["2019-04"], ALL)
+    assert graph.tick() == {}
+
+
+def test_a_month_whose_step_failed_for_good_is_not_asked_for_again(graph: Graph) -> None:
+    graph.errors["clean", "2019-07"] = LayoutError("a column nobody knows")
+    graph.run(["2019-07"])
+    assert graph.tick() == {}
+    assert graph.tick() == {}
+
+
+def test_a_failed_month_is_asked_for_once_when_its_raw_file_changes(graph: Graph) -> None:
+    graph.errors["clean", "2019-07"] = LayoutError("a column nobody knows")
+    graph.run(["2019-07"])
+    graph.tick()
+    graph.run(["2019-07"], ["raw"])
+    assert graph.tick() == all_layers("2019-07")
+    graph.run(["2019-07"], ALL, by_sensor=True)
+    assert graph.tick() == {}
+    assert graph.tick() == {}
+
+
+def test_a_check_that_failed_keeps_its_month_back_even_after_other_months_pass(graph: Graph) -> None:
+    graph.refused_by_check = {"2019-09"}
+    graph.run(["2019-09"])
+    assert graph.tick() == {}
+    graph.run(["2019-10"], ["raw", "clean"])
+    assert graph.tick() == after_raw("2019-10")
+    graph.run(["2019-10"], AFTER_RAW)
+    assert graph.tick() == {}
+
+
+def test_a_check_that_fails_after_clean_alone_meets_the_month_again_before_it_goes_on(graph: Graph) -> None:
+    graph.refused_by_check = {"2019-09"}
+    graph.run(["2019-09"], ["raw", "clean"])
+    # The layers that follow are asked for only together with clean, so that its checks run between them.
+    assert graph.tick() == after_raw("2019-09")
+    run = graph.run(["2019-09"], AFTER_RAW)
+    assert run.status is dg.DagsterRunStatus.FAILURE
+    assert "2019-09" not in graph.instance.get_materialized_partitions(key_of("postgres", YELLOW.table))
+    assert graph.tick() == {}
+
+
+def test_nothing_is_asked_for_while_a_run_that_will_do_it_is_in_progress(graph: Graph) -> None:
+    graph.run(["2019-02"], ["raw"])
+    running = graph.started(["2019-02"], ALL)
+    assert graph.tick() == {}
+    graph.instance.report_run_canceled(running)
+    assert graph.tick() == all_layers("2019-02")
+
+
+def test_a_layer_is_carried_on_no_more_than_once_while_those_that_follow_are_in_progress(graph: Graph) -> None:
+    """Somebody materializes raw, and by hand right away what follows; half a minute later the sensor looks."""
+    graph.run(["2019-02"], ["raw"])
+    graph.started(["2019-02"], AFTER_RAW)
+    assert graph.tick() == {"raw": ["2019-02"]}
+    graph.run(["2019-02"], ["raw"], by_sensor=True)
+    assert graph.tick() == {}
+    assert graph.tick() == {}
+
+
+def test_runs_are_tagged_with_their_dataset_and_layers_however_they_are_launched(graph: Graph) -> None:
+    whole, some = graph.run(["2019-01"]), graph.run(["2019-01"], ["raw", "clean"])
+    assert whole.tags[tags.DATASET] == some.tags[tags.DATASET] == "yellow"
+    assert {layer for layer in ALL if tags.takes_along(layer) in whole.tags} == set(ALL)
+    assert {layer for layer in ALL if tags.takes_along(layer) in some.tags} == {"raw", "clean"}
+
+
+def test_months_are_left_to_the_step_s_own_retry_while_it_has_one(graph: Graph) -> None:
+    """A passing fault is retried within the step; recording the good months before would have them run twice."""
+    tries = []
+
+    @dg.asset(partitions_def=dg.StaticPartitionsDefinition(["2019-01", "2019-02"]), retry_policy=dg.RetryPolicy(3))
+    def flaky(context: dg.AssetExecutionContext) -> None:
+        def step(month) -> dict:
+            tries.append(month.month)
+            if month.month == "2019-02" and tries.count("2019-02") == 1:
+                raise SourceUnavailableError("dropped")
+            return {}
+
+        materialize_months(context, YELLOW, step)
+
+    result = dg.materialize(
+        [flaky.with_attributes(backfill_policy=dg.BackfillPolicy.single_run())],
+        instance=graph.instance,
+        tags={ASSET_PARTITION_RANGE_START_TAG: "2019-01", ASSET_PARTITION_RANGE_END_TAG: "2019-02"},
+    )
+    assert result.success
+    assert tries == ["2019-01", "2019-02", "2019-01", "2019-02"]
+    assert tags.partly_failed("flaky") not in graph.instance.get_runs(limit=1)[0].tags
