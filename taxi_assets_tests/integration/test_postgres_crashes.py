@@ -32,7 +32,7 @@ JANUARY = TripMonth("yellow", "2019-01")
 # A load in a process of its own that says when it has come to a phase and stays there until it is killed.
 LOADER = """
 import pickle, sys, time
-from taxi_assets.steps import load_postgres, postgres_tables
+from taxi_assets.steps import load_postgres, postgres_copy
 clean, month, conninfo, phase = pickle.load(sys.stdin.buffer)
 
 def stay(*_, **__):
@@ -48,9 +48,9 @@ def after(function):
 
 options = {"on_progress": stay} if phase == "copying" else {}
 if phase == "table made":
-    load_postgres.copy_parquet = stay
+    postgres_copy.copy_parquet = stay
 if phase == "copied":
-    load_postgres.copy_parquet = after(load_postgres.copy_parquet)
+    postgres_copy.copy_parquet = after(postgres_copy.copy_parquet)
 if phase == "finished":
     load_postgres._swap = stay
 if phase == "swapping":

@@ -47,30 +47,34 @@ def test_readers_see_the_old_month_or_the_new_one(postgres: str, tmp_path: Path)
     sizes = (1000, 1500)
     months = [write_clean(tmp_path, JANUARY, rows) for rows in sizes]
     prepare_database(postgres, [DATASETS["yellow"]])
-    seen: list[int] = []
+    seen: tuple[list[int], list[int]] = ([], [])
     done = threading.Event()
 
-    def read(prepared: bool) -> None:
+    def read(mine: list[int], prepared: bool) -> None:
         with psycopg.connect(postgres, autocommit=True) as connection:
             while not done.is_set():
                 row = connection.execute(COUNT, prepare=prepared).fetchone()
                 assert row is not None
-                seen.append(row[0])
+                mine.append(row[0])
 
     with ThreadPoolExecutor(2) as pool:
-        readers = [pool.submit(read, prepared) for prepared in (False, True)]
+        readers = [pool.submit(read, mine, prepared) for mine, prepared in zip(seen, (False, True), strict=True)]
         try:
-            until(lambda: len(seen) >= 2, "somebody reads before the first load")
+            until(lambda: all(seen), "both read before the first load")
             for size, month in zip(sizes * 6, months * 6, strict=True):
-                read_before = len(seen)
+                read_before = [len(mine) for mine in seen]
                 load_month(month, JANUARY, postgres)
-                until(lambda: size in seen[read_before:], "somebody reads the new month")  # noqa: B023  # used at once
+                until(
+                    lambda: all(size in mine[begin:] for mine, begin in zip(seen, read_before, strict=True)),  # noqa: B023  # used at once
+                    "both read the new month",
+                )
         finally:
             done.set()
         for reader in readers:
             reader.result()
-    assert set(seen) == {0, *sizes}, "nothing at first, then all of one file or all of the other"
-    assert 0 not in seen[seen.index(1000) :], "never nothing once a month was there"
+    for mine in seen:
+        assert set(mine) == {0, *sizes}, "nothing at first, then all of one file or all of the other"
+        assert 0 not in mine[mine.index(1000) :], "never nothing once a month was there"
 
 
 def test_two_runs_of_one_month_take_turns(postgres: str, tmp_path: Path) -> None:
