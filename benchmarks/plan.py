@@ -22,7 +22,7 @@ class Plan:
         rows: Trips in the month that the contenders load.
         repeats: How often each measurement is made; medians are reported.
         pandas_rows: Trips that pandas loads; its figures are extrapolated to ``rows`` and labelled so.
-        growth_rows: Trips a month where tables grow: 36 months of full size would take hours with the staged merge.
+        growth_rows: Trips a month where tables grow to 36 months.
         growth_months: Which months of those tables are measured: the first and the last are compared.
         batch_rows: Trips a month in the batch that runs with and without Dagster.
         batch_months: Months in that batch.
@@ -66,7 +66,7 @@ def plan_from_environment() -> Plan:
         rows=rows,
         repeats=_number("BENCH_REPEATS", 3),
         pandas_rows=min(rows, _number("BENCH_PANDAS_ROWS", 100_000)),
-        growth_rows=_number("BENCH_GROWTH_ROWS", min(rows, _MILLION // 4)),
+        growth_rows=_number("BENCH_GROWTH_ROWS", min(rows, _MILLION)),
         growth_months=_numbers("BENCH_GROWTH_MONTHS", (1, 12, 36)),
         batch_rows=_number("BENCH_BATCH_ROWS", min(rows, _MILLION)),
         batch_months=_number("BENCH_BATCH_MONTHS", 12),

@@ -151,9 +151,9 @@ def _growth(results: Results) -> list[str]:
     ]
     return [
         "## Growth",
-        f"The same tables, month after month, {growth.rows:,} trips each (smaller months than above: 36 full ones "
-        "would take hours with the staged merge). Each figure is the median of neighbouring months. The staged merge's "
-        "table was filled directly up to the months that are measured; ours by loading each month.",
+        f"The same tables, month after month, {growth.rows:,} trips each. Each figure is the median of neighbouring "
+        "months. The staged merge's table was filled directly up to the months that are measured; ours by loading "
+        "each month.",
         table(header, lines),
     ]
 

@@ -6,6 +6,7 @@ Belongs here: starting it, and giving each piece of work an empty database of it
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from taxi_assets.resources.embedded_postgres import EmbeddedPostgres
 
+_VACUUM_SECONDS = 600
 _DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
 
 
@@ -56,7 +58,17 @@ class BenchServer:
         return str(found[0])
 
     def settle(self) -> None:
-        """Writes out what earlier work left behind, so that nobody pays for somebody else's dirty pages."""
+        """Waits for what earlier work left to be done, so that nobody pays for somebody else's vacuum or dirty pages.
+
+        Raises:
+            RuntimeError: Autovacuum does not come to an end.
+        """
+        deadline = time.monotonic() + _VACUUM_SECONDS
+        vacuuming = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'autovacuum worker'"
+        while (self._admin.execute(vacuuming).fetchone() or (0,))[0]:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"autovacuum has been at work for {_VACUUM_SECONDS} s")
+            time.sleep(0.1)
         self._admin.execute("CHECKPOINT")
 
     @contextmanager

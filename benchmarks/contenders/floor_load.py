@@ -1,7 +1,7 @@
 """The floor of the load step: rows that are encoded already, over as many COPY streams as ours, into a bare table.
 
-No index, no constraint, no statistics, no count, no swap; the server writes the same rows with the same durability.
-The rows are those of the clean file in ``job.folder``, encoded by ``prepare_rows`` beforehand.
+No index, no constraint, no statistics, no swap; the server writes the same rows with the same durability. Columns without
+values are left out, as ours are. The rows are those of the clean file in ``job.folder``, encoded by ``prepare_rows`` beforehand.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from benchmarks.contenders import Job, load_modules
 
 TABLE = "public.floor"
 _CHUNK_BYTES = 1 << 20
+_COLUMNS = "columns"
 
 
 def streams() -> int:
@@ -30,18 +31,25 @@ def prepare() -> None:
 
 def prepare_rows(clean: Path, folder: Path) -> None:
     """Encodes a clean file into one file a stream, row groups dealt out in turn."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
     from pgpq import ArrowToPostgresBinaryEncoder
 
+    from taxi_assets.datasets.registry import DATASETS
+    from taxi_assets.steps.postgres_copy import columns_to_send
+
     folder.mkdir(parents=True, exist_ok=True)
     file, count = pq.ParquetFile(clean), streams()
+    names = columns_to_send(file.metadata, DATASETS["yellow"])
+    (folder / _COLUMNS).write_text(", ".join(names))
+    schema = pa.schema([file.schema_arrow.field(name) for name in names])
     for stream in range(count):
-        encoder = ArrowToPostgresBinaryEncoder(file.schema_arrow)
+        encoder = ArrowToPostgresBinaryEncoder(schema)
         with (folder / f"{stream}.bin").open("wb") as encoded:
             encoded.write(encoder.write_header())
             for group in range(stream, file.num_row_groups, count):
-                for batch in file.iter_batches(row_groups=[group]):
-                    encoded.write(encoder.write_batch(batch))
+                for batch in file.iter_batches(row_groups=[group], columns=names):
+                    encoded.write(encoder.write_batch(batch.select(names)))
             encoded.write(encoder.finish())
 
 
@@ -67,11 +75,12 @@ def run(job: Job, parts: dict[str, float]) -> None:  # noqa: ARG001  # all conte
 def _send(conninfo: str, encoded: Path) -> None:
     import psycopg
 
+    columns = encoded.with_name(_COLUMNS).read_text()
     with (
         encoded.open("rb") as file,
         psycopg.connect(conninfo) as server,
         server.cursor() as cursor,
-        cursor.copy(f"COPY {TABLE} FROM STDIN WITH (FORMAT binary)") as copy,
+        cursor.copy(f"COPY {TABLE} ({columns}) FROM STDIN WITH (FORMAT binary)") as copy,
     ):
         while chunk := file.read(_CHUNK_BYTES):
             copy.write(chunk)

@@ -199,7 +199,7 @@ def _time(text: str) -> str:
 
 def _usual_time(text: str) -> str:
     # The bounds keep out 0000, which DuckDB takes for a year before our era, and words such as "epoch".
-    bounds = f"length({text}) = 19 AND {text} >= '0001' AND {text} < ':'"
+    bounds = f"strlen({text}) = 19 AND {text} >= '0001' AND {text} < ':'"
     return f"CASE WHEN {bounds} THEN try_strptime({text}, {_TIME_FORMAT}) END"
 
 

@@ -5,7 +5,7 @@ Belongs here: the order of a load, what makes it safe to run twice or at the sam
 
     take the month's advisory lock        two runs of a month take turns, different months go side by side
     -> is this file loaded already?       then nothing is done
-    -> fill a table that nobody sees      parallel binary COPY, BRIN index, ANALYZE, rows counted
+    -> fill a table that nobody sees      parallel binary COPY, rows counted, BRIN index, ANALYZE
     -> swap it in                         DETACH the old, ATTACH the new, drop the old, in one short transaction
 
 A load that is killed anywhere leaves the old month readable. Its connections' locks go with it, and its table is
@@ -64,7 +64,7 @@ class LoadedMonth:
     """A month as it is in Postgres.
 
     Attributes:
-        rows: Counted in the table.
+        rows: Those of the clean file; the server counted as many.
         table: What people query: ``public.yellow_tripdata``.
         partition: The month's own table: ``partitions.yellow_tripdata_2019_01``.
         bytes_loaded: Sent over COPY; 0 when the month was unchanged.
@@ -124,13 +124,13 @@ def load_month(
         StorageFullError: A disk of the server is full; the old month is kept.
     """
     # Arrow and the encoder, half a second of imports that only a load needs.
-    from taxi_assets.steps.postgres_copy import check_layout, copy_parquet
+    from taxi_assets.steps.postgres_copy import Copied, check_layout, copy_parquet
 
     started = time.monotonic()
     dataset = DATASETS[month.dataset]
     names = Names(month)
     check_layout(clean.path, dataset)
-    loaded_bytes, unchanged = 0, False
+    copied, unchanged = Copied(bytes=0, rows=0), False
     with connection(conninfo, application_name=application_name) as server:
         prepare(server, [dataset])
         with _only_one(server, month):
@@ -138,7 +138,7 @@ def load_month(
             unchanged = _holds(server, month, clean)
             if not unchanged:
                 with _stand_alone_table(server, names) as table:
-                    loaded_bytes = copy_parquet(
+                    copied = copy_parquet(
                         clean.path,
                         dataset,
                         in_partitions(table),
@@ -147,6 +147,7 @@ def load_month(
                         streams=streams,
                         on_progress=on_progress,
                     )
+                    _all_rows_arrived(copied.rows, clean)
                     indexes = _finish(server, table, month, clean)
                     _swap(server, names, table, indexes, swap_patience)
     seconds = time.monotonic() - started
@@ -158,7 +159,7 @@ def load_month(
         rows=clean.rows,
         table=f"public.{month.table}",
         partition=f"{PARTITIONS}.{names.partition}",
-        bytes_loaded=loaded_bytes,
+        bytes_loaded=copied.bytes,
         unchanged=unchanged,
         seconds=seconds,
     )
@@ -255,8 +256,16 @@ def _stand_alone_table(server: Connection, names: Names) -> Generator[str]:
             _logger.debug("%s.%s stays for now: %s", PARTITIONS, name, error)
 
 
+def _all_rows_arrived(rows: int, clean: CleanMonth) -> None:
+    if rows != clean.rows:
+        raise CountMismatchError(
+            f"{clean.path}: {clean.rows:,} rows in the clean file, {rows:,} arrived in Postgres. The month that was "
+            "there is kept; materialize clean again, then postgres"
+        )
+
+
 def _finish(server: Connection, name: str, month: TripMonth, clean: CleanMonth) -> list[str]:
-    """Indexes, statistics, row count and the comment that says what the month holds.
+    """Indexes, statistics and the comment that says what the month holds.
 
     Returns:
         For each index the end of its name, after the table's.
@@ -267,13 +276,7 @@ def _finish(server: Connection, name: str, month: TripMonth, clean: CleanMonth) 
         index = sql.Identifier(f"{name}_{ending}")
         server.execute(sql.SQL("CREATE INDEX {} ON {} {}").format(index, table, trusted(definition)))
     server.execute(sql.SQL("ANALYZE {}").format(table))
-    rows = _count(server, table)
-    if rows != clean.rows:
-        raise CountMismatchError(
-            f"{clean.path}: {clean.rows:,} rows in the clean file, {rows:,} arrived in Postgres. The month that was "
-            "there is kept; materialize clean again, then postgres"
-        )
-    holds = {"content_id": clean.content_id, "rows": rows, "source": clean.source, "synthetic": clean.synthetic}
+    holds = {"content_id": clean.content_id, "rows": clean.rows, "source": clean.source, "synthetic": clean.synthetic}
     server.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(table, sql.Literal(json.dumps(holds))))
     return list(indexes)
 

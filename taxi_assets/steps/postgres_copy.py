@@ -40,6 +40,19 @@ _ARROW: dict[ColumnType, Any] = {
 _ARROW_ERROR = cast("type[Exception]", pa.ArrowException)
 
 
+@dataclass(frozen=True)
+class Copied:
+    """What went over the streams of a load.
+
+    Attributes:
+        bytes: Sent.
+        rows: In the table, by the server's own word at the end of each stream.
+    """
+
+    bytes: int
+    rows: int
+
+
 class _StoppedError(Exception):
     """Another stream of this load failed, or the load was cancelled; never leaves this module."""
 
@@ -53,6 +66,7 @@ class _Work:
     total: int
     on_progress: OnProgress
     bytes: int = 0
+    arrived: int = 0
     failure: BaseException | None = None
     _rows: int = 0
     _taken: int = 0
@@ -78,6 +92,11 @@ class _Work:
         """Counts bytes that went to the server."""
         with self._lock:
             self.bytes += size
+
+    def committed(self, rows: int) -> None:
+        """Counts the rows that the server says it took from a stream."""
+        with self._lock:
+            self.arrived += rows
 
     def encoded(self, rows: int) -> None:
         """Counts a batch and tells whoever watches; the moment at which a stream learns that it should stop."""
@@ -125,20 +144,20 @@ def copy_parquet(
     application_name: str,
     streams: int,
     on_progress: OnProgress,
-) -> int:
+) -> Copied:
     """Copies all rows of a clean file into a table and commits them.
+
+    Columns without a single value, which the file's footer tells, are left out: they become NULL all the same, and a
+    month has up to eight of them (no coordinates since 2016, no congestion fees before 2019 and 2025).
 
     Args:
         path: The clean file; its layout has been checked.
         dataset: Whose columns it has. Columns go by name: the table's own order does not matter.
-        table: An existing table that nobody else uses.
+        table: An existing table that nobody else uses; no column has a default.
         conninfo: Where the table is; each stream opens a connection of its own.
         application_name: Shown for each stream.
         streams: At most this many; never more than the file has row groups.
         on_progress: Called with rows sent and rows in all, one call at a time, from the streams' threads.
-
-    Returns:
-        Bytes sent.
 
     Raises:
         BrokenFileError: The file cannot be read to its end, or Postgres refuses a value in it.
@@ -148,10 +167,11 @@ def copy_parquet(
     """
     footer = _open(path).metadata
     work = _Work(path, footer.num_row_groups, footer.num_rows, on_progress)
+    names = columns_to_send(footer, dataset)
     count = max(1, min(streams, work.row_groups))
     with ThreadPoolExecutor(count, thread_name_prefix="copy") as pool:
         for number in range(1, count + 1):
-            pool.submit(_stream, work, dataset, table, conninfo, f"{application_name} copy {number}")
+            pool.submit(_stream, work, dataset, names, table, conninfo, f"{application_name} copy {number}")
         try:
             pool.shutdown(wait=True)
         except BaseException:
@@ -160,21 +180,38 @@ def copy_parquet(
             raise
     if work.failure is not None:
         raise work.failure
-    return work.bytes
+    return Copied(work.bytes, work.arrived)
 
 
-def _stream(work: _Work, dataset: Dataset, table: sql.Identifier, conninfo: str, application_name: str) -> None:
-    columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in dataset.table_columns)
+def columns_to_send(footer: Any, dataset: Dataset) -> list[str]:
+    """The table's columns that have values in a clean file, by its footer."""
+    groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
+    paths = {number: footer.schema.column(number).path for number in range(footer.num_columns)}
+    empty = {path for number, path in paths.items() if all(_all_null(group, number) for group in groups)}
+    return [column.name for column in dataset.table_columns if column.name not in empty]
+
+
+def _all_null(group: Any, number: int) -> bool:
+    statistics = group.column(number).statistics
+    return statistics is not None and statistics.has_null_count and statistics.null_count == group.num_rows
+
+
+def _stream(
+    work: _Work, dataset: Dataset, names: list[str], table: sql.Identifier, conninfo: str, application_name: str
+) -> None:
+    columns = sql.SQL(", ").join(map(sql.Identifier, names))
     statement = sql.SQL("COPY {} ({}) FROM STDIN WITH (FORMAT binary)").format(table, columns)
     try:
         with (
             connection(conninfo, application_name=application_name, autocommit=False) as server,
             server.cursor() as cursor,
-            cursor.copy(statement) as copy,
         ):
-            for encoded in _encoded(work, [column.name for column in dataset.table_columns]):
-                copy.write(encoded)
-                work.wrote(len(encoded))
+            with cursor.copy(statement) as copy:
+                for encoded in _encoded(work, names):
+                    copy.write(encoded)
+                    work.wrote(len(encoded))
+            taken = cursor.rowcount
+        work.committed(taken)
     except (psycopg.DataError, psycopg.IntegrityError) as error:
         work.stop(
             BrokenFileError(
