@@ -28,7 +28,7 @@ test: .venv/.dev .venv/.bench .venv-emulators/.ready ## Set up and run every tes
 test-containers: .venv/.dev ## Run the deployment in real containers and break it (needs Docker; half an hour)
 	@TAXI_CONTAINERS_REQUIRED=1 $(BIN)/pytest -m containers
 
-bench: .venv/.bench ## Measure: against what people would use instead, and against the floor (a quarter of an hour)
+bench: .venv/.bench ## Measure: against what people would use instead, and against the floor (twenty minutes, 20 GB of disk)
 	@$(BIN)/python -m benchmarks
 
 lint: .venv/.dev ## Check style, types and that the locks fit pyproject.toml

@@ -6,6 +6,7 @@ are those of the project; variants take turns; medians. Everything runs in this 
 
 from __future__ import annotations
 
+import math
 import resource
 import shutil
 import statistics
@@ -16,7 +17,9 @@ from pathlib import Path
 
 import duckdb
 
+from benchmarks.contenders import Job
 from benchmarks.measure import alternating
+from benchmarks.orchestration import backfill, own_dagster
 from benchmarks.plan import plan_from_environment
 from benchmarks.report import table
 from benchmarks.server import BenchServer, bench_server
@@ -24,6 +27,7 @@ from benchmarks.workshop import DATASET, FIRST_MONTH, Workshop
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
+from taxi_assets.steps import clean_csv
 from taxi_assets.steps.clean import clean_month
 from taxi_assets.steps.fetch import fetch_month
 from taxi_assets.steps.handover import CleanMonth, RawFile
@@ -53,9 +57,13 @@ def main() -> None:
             clean = clean_month(raw, MONTH, DataDir(folder))
             print(f"{plan.rows:,} trips, medians of {plan.repeats}\n")
             _print("DuckDB threads in clean", _clean_variants(raw, folder), plan.repeats)
+            _print(
+                "What DuckDB's threads take of a file at a time in clean", _buffer_variants(raw, folder), plan.repeats
+            )
             _print("Parquet of clean", _parquet_variants(clean, folder), plan.repeats)
             _print("COPY streams", _stream_variants(clean, server), plan.repeats)
             _print("Row groups, as two COPY streams find them", _row_group_loads(clean, folder, server), plan.repeats)
+            _print("Months a run", _months_per_run(workshop), repeats=1)
     finally:
         shutil.rmtree(plan.folder, ignore_errors=True)
 
@@ -68,7 +76,7 @@ def _print(title: str, variants: Mapping[str, Callable[[], Taken]], repeats: int
         [
             name,
             f"{statistics.median(one.seconds for one in each):.2f}",
-            f"{statistics.median(one.cpu for one in each):.2f}",
+            "" if math.isnan(each[0].cpu) else f"{statistics.median(one.cpu for one in each):.2f}",
             each[0].note,
         ]
         for name, each in taken.items()
@@ -88,14 +96,27 @@ def _cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _clean_variants(raw: RawFile, folder: Path) -> dict[str, Callable[[], Taken]]:
-    def clean(threads: int) -> Taken:
-        data = folder / "variant"
-        taken = _timed(lambda: _megabytes(clean_month(raw, MONTH, DataDir(data), threads=threads).path))
-        shutil.rmtree(data)
-        return taken
+def _cleaned(raw: RawFile, folder: Path, threads: int | None = None) -> Taken:
+    data = folder / "variant"
+    taken = _timed(lambda: _megabytes(clean_month(raw, MONTH, DataDir(data), threads=threads).path))
+    shutil.rmtree(data)
+    return taken
 
-    return {f"{threads} thread(s)": lambda threads=threads: clean(threads) for threads in (1, 2, 4)}
+
+def _clean_variants(raw: RawFile, folder: Path) -> dict[str, Callable[[], Taken]]:
+    return {f"{threads} thread(s)": lambda threads=threads: _cleaned(raw, folder, threads) for threads in (1, 2, 4)}
+
+
+def _buffer_variants(raw: RawFile, folder: Path) -> dict[str, Callable[[], Taken]]:
+    def cleaned(megabytes: int) -> Taken:
+        chosen = clean_csv.BUFFER_BYTES
+        clean_csv.BUFFER_BYTES = dict.fromkeys(chosen, megabytes << 20)
+        try:
+            return _cleaned(raw, folder)
+        finally:
+            clean_csv.BUFFER_BYTES = chosen
+
+    return {f"{megabytes} MB": lambda megabytes=megabytes: cleaned(megabytes) for megabytes in (1, 2, 4, 8, 16, 32)}
 
 
 def _megabytes(path: Path) -> str:
@@ -145,6 +166,18 @@ def _row_group_loads(clean: CleanMonth, folder: Path, server: BenchServer) -> di
         _rewrite(clean, path, rows=rows)
         variants[f"row groups of {rows:,}"] = lambda path=path: _load(replace(clean, path=path), server)
     return variants
+
+
+def _months_per_run(workshop: Workshop) -> dict[str, Callable[[], Taken]]:
+    """A backfill of 24 small months of one dataset, launched as the UI does; CPU is not this process's."""
+    job = Job(source="sample", month=FIRST_MONTH, rows=workshop.plan.small_rows, months=24)
+
+    def taken(months: int) -> Taken:
+        with own_dagster(workshop, job, TAXI_MONTHS_PER_RUN=str(months)) as (dagster, mine):
+            runs, seconds = backfill(dagster, mine, [DATASET])
+        return Taken(seconds, math.nan, f"{runs} runs")
+
+    return {f"{months} a run": lambda months=months: taken(months) for months in (1, 3, 12, 24)}
 
 
 if __name__ == "__main__":

@@ -2,6 +2,9 @@
 
 Belongs here: filling tables with earlier months and timing the next ones. Each figure is the median of three months
 in a row: up to the month that is named, or from it where nothing comes before. No month is loaded twice.
+
+Between the first month and the last lie minutes in which the machine itself gets faster or slower. So at each milestone
+ours takes turns with itself: into the tables that have grown, and into empty ones.
 """
 
 from __future__ import annotations
@@ -15,14 +18,22 @@ from benchmarks.server import Database
 from benchmarks.workshop import FIRST_MONTH, Workshop
 
 CONTENDERS = ("ours", "staged_merge")
+_EMPTY = "ours, into empty tables"
 
 
 @dataclass(frozen=True)
 class Growth:
-    """Medians by contender and by how many months the table then holds."""
+    """Medians by contender and by how many months the table then holds.
+
+    Attributes:
+        rows: Trips a month.
+        costs: Into tables that hold that many months afterwards.
+        empty: Ours at the same time, into empty tables.
+    """
 
     rows: int
     costs: dict[str, dict[int, Cost]]
+    empty: dict[int, Cost]
 
 
 def measure_growth(workshop: Workshop) -> Growth:
@@ -35,22 +46,36 @@ def measure_growth(workshop: Workshop) -> Growth:
     workshop.source(rows, [_key(number) for number in range(1, milestones[-1] + 1)], distinct=False)
     folders = {name: workshop.folder(f"growth-{name}") for name in CONTENDERS}
     costs: dict[str, dict[int, Cost]] = {name: {} for name in CONTENDERS}
+    empty: dict[int, Cost] = {}
     with workshop.server.database() as ours, workshop.server.database() as theirs:
         databases = {"ours": ours, "staged_merge": theirs}
         loaded = 0
         for milestone, window in windows.items():
             _fill(workshop, databases, folders, source, range(loaded + 1, window[0]))
-            taken: dict[str, list[Cost]] = {name: [] for name in CONTENDERS}
+            taken: dict[str, list[Cost]] = {name: [] for name in (*CONTENDERS, _EMPTY)}
             for turn, number in enumerate(window):
-                for name in CONTENDERS if turn % 2 == 0 else reversed(CONTENDERS):
+                for name in taken if turn % 2 == 0 else reversed(taken):
+                    if name == _EMPTY:
+                        taken[name].append(_into_empty_tables(workshop, source, rows, _key(number)))
+                        continue
                     job = workshop.job(source, databases[name], folders[name], month=_key(number))
                     taken[name].append(workshop.contend(name, replace(job, rows=rows)))
+            empty[milestone] = median_cost(taken[_EMPTY])
+            workshop.say(f"growth: ours, into empty tables: {empty[milestone].seconds:.2f} s")
             for name in CONTENDERS:
                 costs[name][milestone] = median_cost(taken[name])
                 workshop.say(f"growth: {name}, month {milestone}: {costs[name][milestone].seconds:.2f} s")
             loaded = window[-1]
     workshop.discard(*folders.values())
-    return Growth(rows, costs)
+    return Growth(rows, costs, empty)
+
+
+def _into_empty_tables(workshop: Workshop, source: Path, rows: int, month: str) -> Cost:
+    folder = workshop.folder("empty")
+    with workshop.server.database() as database:
+        cost = workshop.contend("ours", replace(workshop.job(source, database, folder, month=month), rows=rows))
+    workshop.discard(folder)
+    return cost
 
 
 def _key(number: int) -> str:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -133,22 +134,29 @@ def _environment(workshop: Workshop, records: Database, job: Job) -> dict[str, s
 
 
 def _through_the_ui(workshop: Workshop, job: Job) -> tuple[Launched, Backfilled]:
-    """Code server, webserver and daemon, launched runs on them when they are idle, then the backfill."""
+    """Launched runs on a Dagster that is idle, then the backfill."""
+    with own_dagster(workshop, job) as (dagster, mine):
+        workshop.say("orchestration: launching one-month runs")
+        launched = _launched(dagster, mine, workshop.plan.repeats)
+        workshop.say(f"orchestration: launching a backfill of {job.months} months of {' and '.join(DATASETS)}")
+        runs, seconds = backfill(dagster, mine, DATASETS)
+    work = sum(_plain_seconds(workshop, replace(job, dataset=dataset)) for dataset in DATASETS)
+    return launched, Backfilled(job.months, DATASETS, job.rows, runs, seconds, work)
+
+
+@contextmanager
+def own_dagster(workshop: Workshop, job: Job, **variables: str) -> Generator[tuple[RunningDagster, Job]]:
+    """Code server, webserver and daemon with databases of their own, their sensors off, and the job told of them."""
     folder = workshop.folder("ui")
     with workshop.server.database() as records, workshop.server.database() as trips:
         mine = replace(job, folder=str(folder / "data"), conninfo=trips.conninfo, url=trips.url)
-        variables = {**graph_calls.environment(mine), "DAGSTER_POSTGRES_URL": records.url}
-        workshop.say("orchestration: starting the webserver, the daemon and the code server")
-        with running_dagster(folder / "home", variables) as dagster:
+        environment = {**graph_calls.environment(mine), "DAGSTER_POSTGRES_URL": records.url, **variables}
+        workshop.say("starting the webserver, the daemon and the code server")
+        with running_dagster(folder / "home", environment) as dagster:
             for sensor in _running_sensors(dagster):
                 dagster.sensor(sensor, running=False)
-            workshop.say("orchestration: launching one-month runs")
-            launched = _launched(dagster, mine, workshop.plan.repeats)
-            workshop.say(f"orchestration: launching a backfill of {job.months} months of {' and '.join(DATASETS)}")
-            runs, seconds = _backfill(dagster, mine)
+            yield dagster, mine
     workshop.discard(folder)
-    work = sum(_plain_seconds(workshop, replace(job, dataset=dataset)) for dataset in DATASETS)
-    return launched, Backfilled(job.months, DATASETS, job.rows, runs, seconds, work)
 
 
 def _plain_seconds(workshop: Workshop, job: Job) -> float:
@@ -210,11 +218,11 @@ def _events(dagster: RunningDagster, run_id: str) -> dict[str, float]:
     return first
 
 
-def _backfill(dagster: RunningDagster, job: Job) -> tuple[int, float]:
+def backfill(dagster: RunningDagster, job: Job, datasets: Sequence[str]) -> tuple[int, float]:
     """Launches one backfill a dataset at once; gives the number of runs, and seconds to the end of the last."""
     before = len(dagster.runs())
     began = time.monotonic()
-    backfills = [dagster.backfill(_keys(dataset), job.month_keys) for dataset in DATASETS]
+    backfills = [dagster.backfill(_keys(dataset), job.month_keys) for dataset in datasets]
 
     def ended() -> bool:
         states = {dagster.backfill_status(backfill) for backfill in backfills}

@@ -149,6 +149,9 @@ def _growth(results: Results) -> list[str]:
         ]
         for name, costs in growth.costs.items()
     ]
+    lines.append(
+        ["taxi_assets at that time, into empty tables", *(f"{growth.empty[n].seconds:.2f} s" for n in milestones), ""]
+    )
     return [
         "## Growth",
         f"The same tables, month after month, {growth.rows:,} trips each. Each figure is the median of neighbouring "
@@ -164,7 +167,7 @@ def _memory(results: Results) -> list[str]:
     lines = [[f"{rows:,}", f"{cost.seconds:.1f}", *_cost(cost)] for rows, cost in results.memory.costs.items()]
     return [
         "## Memory",
-        "One month end to end; the larger file holds the smaller one several times over.",
+        "One month end to end; the larger file holds the smaller one several times over and is measured once.",
         table(["trips", "seconds", *_cost_header()], lines),
     ]
 

@@ -1,7 +1,8 @@
 """The floor of the load step: rows that are encoded already, over as many COPY streams as ours, into a bare table.
 
-No index, no constraint, no statistics, no swap; the server writes the same rows with the same durability. Columns without
-values are left out, as ours are. The rows are those of the clean file in ``job.folder``, encoded by ``prepare_rows`` beforehand.
+No index, no constraint, no statistics, no swap; the server writes the same rows with the same durability. The rows are
+those of the clean file in ``job.folder``, encoded by ``prepare_rows`` beforehand. Columns without a value are left out,
+as ours leaves them out.
 """
 
 from __future__ import annotations

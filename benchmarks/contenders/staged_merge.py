@@ -87,8 +87,8 @@ def _copy(server: object, text: Path) -> None:
 def multiply(conninfo: str, months: int) -> None:
     """Makes the table as large as if ``months`` more months had been merged: the staged rows again, under other ids.
 
-    Merging them one by one would take half an hour and leave the same table. It is vacuumed, so that autovacuum does not
-    come upon 36 months at once while others are being measured.
+    Merging them one by one would take half an hour and leave the same table. It is vacuumed, so that autovacuum does
+    not come upon 36 months at once while others are being measured.
     """
     import psycopg
 

@@ -1,6 +1,6 @@
 """Files that several threads read: where one takes over from the other must not matter, whatever ends the lines.
 
-Real months are read in pieces of 32 MB. These tests make the pieces a few lines long, so that borders fall everywhere,
+Real months are read in pieces of 2 or 32 MB. These tests make the pieces a few lines long, so that borders fall everywhere,
 between the CR and the LF of a line above all.
 """
 
@@ -44,7 +44,7 @@ def text(ends: str) -> str:
 def test_every_line_arrives_once_and_in_order_wherever_threads_take_over(
     ends: str, piece: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(clean_csv, "BUFFER_BYTES", piece)
+    monkeypatch.setattr(clean_csv, "BUFFER_BYTES", dict.fromkeys(clean_csv.BUFFER_BYTES, piece))
     data_dir = DataDir(tmp_path)
 
     clean = clean_month(csv_month(data_dir, text(ends), packed=False), MONTH, data_dir, threads=4)
@@ -58,7 +58,7 @@ def test_every_line_arrives_once_and_in_order_wherever_threads_take_over(
 def test_refused_lines_keep_number_and_text_wherever_threads_take_over(
     ends: str, piece: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(clean_csv, "BUFFER_BYTES", piece)
+    monkeypatch.setattr(clean_csv, "BUFFER_BYTES", dict.fromkeys(clean_csv.BUFFER_BYTES, piece))
     data_dir = DataDir(tmp_path)
     published = text(ends).replace(line(100), "garbage").replace(line(290), "1,epoch,,2,1.5,1,7,290")
 
