@@ -1,7 +1,7 @@
 """Files that several threads read: where one takes over from the other must not matter, whatever ends the lines.
 
-Real months are read in pieces of 2 or 32 MB. These tests make the pieces a few lines long, so that borders fall everywhere,
-between the CR and the LF of a line above all.
+Real months are read in pieces of 2 or 32 MB. These tests make the pieces a few lines long, so that borders fall
+everywhere, between the CR and the LF of a line above all.
 """
 
 from __future__ import annotations
