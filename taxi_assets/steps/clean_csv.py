@@ -31,10 +31,10 @@ _NO_DELIMITER = "\x03\x04\x03"
 _QUOTED_FIELDS = literal(r'((?:"(?:[^"]|"")*")|[^,]*),')
 
 
-BUFFER_BYTES = {r"\r\n": 2 << 20, r"\n": 32 << 20}
+BUFFER_BYTES: dict[str, int | None] = {r"\r\n": 2 << 20, r"\n": None}
 """What threads take of the file at a time, by what ends its lines. Small pieces need half the memory and are a little
 faster (docs/decisions/settings-by-measurement.md). Told LF, DuckDB may lose its place at a border (see below), so there
-are to be few of them."""
+are to be few of them: DuckDB's own 32 MB."""
 
 LOST_ITS_PLACE = "Parallel CSV Reader currently does not support a full read"
 """In DuckDB's error when threads did not take over from each other where they should have (1.5 and 2.0)."""
@@ -117,7 +117,7 @@ class CsvQueries:
             f"skip = {self.layout.skip}, delim = {literal(delimiter)}, quote = '', escape = '', "
             f"nullstr = {literal(_NO_NULL)}, strict_mode = false, null_padding = true, "
             f"new_line = '{self.line_end}', parallel = {str(self.parallel).lower()}, "
-            f"buffer_size = {BUFFER_BYTES[self.line_end]}, "
+            f"{f'buffer_size = {size}, ' if (size := BUFFER_BYTES[self.line_end]) else ''}"
             f"compression = '{'gzip' if self.raw.edition == 'csv.gz' else 'none'}', "
             f"encoding = '{'utf-8' if self.raw.utf8 else 'latin-1'}', columns = {{{columns}}})"
         )
