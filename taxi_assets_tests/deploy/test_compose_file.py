@@ -68,7 +68,7 @@ def test_every_service_is_hardened(name: str) -> None:
     assert not service.get("privileged")
     # pgAdmin's start script writes beside the program.
     assert service["read_only"] is (name != "pgadmin")
-    assert service.get("cap_add", []) == (["NET_BIND_SERVICE"] if name in ("pgadmin", "proxy") else [])
+    assert service.get("cap_add", []) == (["NET_BIND_SERVICE"] if name == "pgadmin" else [])
     assert not [volume for volume in service.get("volumes", []) if "docker.sock" in volume], "that is root on the host"
 
 

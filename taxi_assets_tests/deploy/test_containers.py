@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -286,15 +287,21 @@ def test_viewers_see_everything_and_start_nothing(server: Stack) -> None:
 
 def test_the_tools_profile_serves_pgadmin(server: Stack) -> None:
     need_image(server, "dpage/pgadmin4:9")
-    server.compose("--profile", "tools", "up", "--detach", "--wait", "pgadmin")
+    server.compose("--profile", "tools", "up", "--detach", "--wait", "--wait-timeout", "120", "pgadmin")
     assert requests.get(f"http://127.0.0.1:{server.port('TAXI_PGADMIN_PORT')}/misc/ping", timeout=10).ok
+    registered = server.inside(
+        "pgadmin", "python3", "-c",
+        "import sqlite3; print(*sqlite3.connect('file:/var/lib/pgadmin/pgadmin4.db?mode=ro', uri=True).execute("
+        "'select host, port, maintenance_db, username, password from server'))",
+    ).stdout  # fmt: skip
+    assert registered.strip() == "('postgres', 5432, 'ny_taxi', 'taxi_assets', None)"
     server.compose("--profile", "tools", "rm", "--stop", "--force", "pgadmin")
 
 
 def test_the_proxy_asks_for_a_password_over_tls(server: Stack) -> None:
     need_image(server, "caddy:2")
     server.command("deploy/add-ui-user", "ada", text="correct horse battery\n")
-    server.compose("--profile", "proxy", "up", "--detach", "--wait", "proxy")
+    server.compose("--profile", "proxy", "up", "--detach", "--wait", "--wait-timeout", "60", "proxy")
     url = f"https://localhost:{server.port('TAXI_PROXY_HTTPS_PORT')}/server_info"
     # The certificate is the proxy's own: no public authority vouches for localhost.
     assert requests.get(url, verify=False, timeout=10).status_code == 401
@@ -304,23 +311,32 @@ def test_the_proxy_asks_for_a_password_over_tls(server: Stack) -> None:
     plain = requests.get(f"http://localhost:{server.port('TAXI_PROXY_HTTP_PORT')}/", allow_redirects=False, timeout=10)
     assert plain.status_code == 308
     assert plain.headers["Location"].startswith("https://localhost")
+
+    address = ("localhost", server.port("TAXI_PROXY_HTTPS_PORT"))
+    certificate = ssl.get_server_certificate(address)
+    server.compose("--profile", "proxy", "up", "--detach", "--wait", "--force-recreate", "--no-deps", "proxy")
+    assert ssl.get_server_certificate(address) == certificate, "public ones are given a few times a week only"
     server.compose("--profile", "proxy", "rm", "--stop", "--force", "proxy")
 
 
 def test_the_gcp_target_works_on_the_emulators_of_its_profile(server: Stack) -> None:
     shutil.copy(server.folder / ".env.example", server.folder / ".env")
     emulated = ("--env-file", ".env", "--env-file", "deploy/gcp-emulated.env", "--profile", "gcp-emulated")
-    server.compose(*emulated, "build", "storage-emulator")
-    server.compose(*emulated, "up", "--detach", "--wait", "--wait-timeout", "120")
-    server.wait_for_code()
-    run_id = server.ui.materialize(assets("green"), "2019-12")
-    wait_until(lambda: server.ui.run(run_id)["status"] in ("SUCCESS", "FAILURE"), "the run to end", 300, every=2)
-    assert server.ui.run(run_id)["status"] == "SUCCESS", server.logs("code-server")[-3000:]
-    found = server.compose(*emulated, "exec", "-T", "storage-emulator", "find", "/buckets/emulated-lake", "-type", "f")
-    assert "clean/green/green_tripdata_2019-12.parquet" in found.stdout
-    server.compose(*emulated, "rm", "--stop", "--force", "storage-emulator", "bigquery-emulator")
-    (server.folder / ".env").unlink()
-    server.up()
+    try:
+        server.compose(*emulated, "build", "storage-emulator")
+        server.compose(*emulated, "up", "--detach", "--wait", "--wait-timeout", "120")
+        server.wait_for_code()
+        run_id = server.ui.materialize(assets("green"), "2019-12")
+        wait_until(lambda: server.ui.run(run_id)["status"] in ("SUCCESS", "FAILURE"), "the run to end", 300, every=2)
+        assert server.ui.run(run_id)["status"] == "SUCCESS", server.logs("code-server")[-3000:]
+        found = server.compose(
+            *emulated, "exec", "-T", "storage-emulator", "find", "/buckets/emulated-lake", "-type", "f"
+        )
+        assert "clean/green/green_tripdata_2019-12.parquet" in found.stdout
+    finally:
+        server.compose(*emulated, "rm", "--stop", "--force", "storage-emulator", "bigquery-emulator")
+        (server.folder / ".env").unlink()
+        server.up()
 
 
 def need_image(server: Stack, image: str) -> None:
