@@ -6,7 +6,7 @@ Belongs here: what dagster.yaml cannot say, "use this variable if it is set". No
 from __future__ import annotations
 
 import os
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -59,7 +59,28 @@ def keep_connections(storage: DagsterPostgresStorage) -> None:
     """
     engine = _engine(storage.postgres_url)
     for part in (storage.run_storage, storage.event_log_storage, storage.schedule_storage):
-        cast("Any", part)._engine = engine
+        kept = cast("Any", part)
+        kept._engine = engine
+        kept.optimize_for_webserver = partial(_optimize_for_webserver, kept)
+
+
+def _optimize_for_webserver(part: Any, **settings: int) -> None:
+    """As Dagster has it, but its connections are asked whether they still work, too.
+
+    Otherwise the UI shows an error for each of them after the server was started anew.
+    """
+    from sqlalchemy import event
+    from sqlalchemy.exc import InvalidatePoolError
+
+    type(part).optimize_for_webserver(part, **settings)
+    dialect = part._engine.dialect
+
+    @event.listens_for(part._engine, "checkout")
+    def ask(connection: Any, *_: object) -> None:  # pyright: ignore[reportUnusedFunction]
+        try:
+            dialect.do_ping(connection)
+        except dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError from error
 
 
 @cache
@@ -67,7 +88,7 @@ def _engine(url: str) -> Engine:
     """One a process, however many instances Dagster makes there, so that connections do not add up.
 
     A connection is asked whether it still works before it is used again: that the server was started anew in the
-    meantime goes unnoticed. The webserver replaces this engine by those of its own, with a statement timeout.
+    meantime goes unnoticed. The webserver replaces this engine by three of its own, with a statement timeout.
     """
     from sqlalchemy import create_engine
 

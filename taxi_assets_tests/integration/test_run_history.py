@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from dagster import DagsterInstance, job, op
+from dagster import DagsterEventType, DagsterInstance, EventRecordsFilter, job, op
 from psycopg.conninfo import conninfo_to_dict
 
 from taxi_assets.automation.storage import RunHistoryStorage, _engine
@@ -48,6 +48,15 @@ def sessions(conninfo: str) -> list[int]:
     return [pid for (pid,) in found]
 
 
+def close_every_connection(conninfo: str) -> None:
+    """What a server that is started anew does to its clients."""
+    open_ones = sessions(conninfo)
+    assert open_ones
+    with psycopg.connect(conninfo, autocommit=True) as server:
+        for pid in open_ones:
+            server.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+
+
 def test_a_run_is_recorded_over_the_connections_that_are_open_already(postgres: str, instance: DagsterInstance) -> None:
     assert talk.execute_in_process(instance=instance).success
     before = sessions(postgres)
@@ -70,13 +79,27 @@ def test_more_instances_in_a_process_do_not_open_more_connections(postgres: str,
 
 def test_records_are_kept_after_the_server_closed_every_connection(postgres: str, instance: DagsterInstance) -> None:
     assert talk.execute_in_process(instance=instance).success
-    open_ones = sessions(postgres)
-    with psycopg.connect(postgres, autocommit=True) as server:
-        for pid in open_ones:
-            server.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+    close_every_connection(postgres)
 
     result = talk.execute_in_process(instance=instance)
 
     assert result.success
     said = {entry.user_message for entry in instance.all_logs(result.run_id)}
     assert {"line 0", "line 19"} <= said
+
+
+def test_the_ui_shows_no_error_after_the_server_closed_every_connection(
+    postgres: str, instance: DagsterInstance
+) -> None:
+    instance.optimize_for_webserver(statement_timeout=60_000, pool_recycle=3600, max_overflow=2)
+
+    def look() -> tuple[int, int, int]:
+        events = instance.event_log_storage.get_event_records(EventRecordsFilter(DagsterEventType.RUN_START))
+        return len(instance.get_runs()), len(events), len(instance.all_instigator_state())
+
+    assert talk.execute_in_process(instance=instance).success
+    before = look()
+    assert before[0] == 1
+    close_every_connection(postgres)
+
+    assert look() == before
