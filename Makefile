@@ -23,9 +23,9 @@ dev: .venv/.runtime ## Open the Dagster UI on http://127.0.0.1:3000
 	@$(BIN)/python -m taxi_assets dev
 
 test: .venv/.dev .venv/.bench .venv-emulators/.ready ## Set up and run every test
-	@$(BIN)/pytest
+	@$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-test-containers: .venv/.dev ## Run the deployment in real containers and break it (needs Docker; half an hour)
+test-containers: .venv/.dev ## Run the deployment in real containers and break it (needs Docker; a quarter of an hour)
 	@TAXI_CONTAINERS_REQUIRED=1 $(BIN)/pytest -m containers
 
 bench: .venv/.bench ## Measure: against what people would use instead, and against the floor (twenty minutes, 20 GB of disk)

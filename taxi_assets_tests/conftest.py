@@ -19,6 +19,11 @@ pytest_plugins = ("taxi_assets_tests.gcp.fixtures",)
 REAL_DATA = PROJECT_ROOT.parent / "shared" / "data"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the tests that mostly wait first; the order is otherwise that of the files."""
+    items.sort(key=lambda item: item.get_closest_marker("waits") is None)
+
+
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
     """One embedded server for all tests of the session; removed with everything in it at the end."""

@@ -37,7 +37,7 @@ from taxi_assets.steps.warehouse_duckdb import DuckDbWarehouse
 from taxi_assets_tests.dagster_processes import PROJECT_ROOT, RunningDagster, running_dagster, wait_until
 from taxi_assets_tests.http_source import Answer, HoldAfter, HttpSource, serving
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.waits]
 
 LAYERS = ("raw", "clean", "postgres", "lake", "warehouse")
 MONTHS = [f"{year}-{month:02d}" for year in (2019, 2020) for month in range(1, 13)]
