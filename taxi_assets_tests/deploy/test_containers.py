@@ -12,6 +12,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -304,9 +305,15 @@ def test_the_proxy_asks_for_a_password_over_tls(server: Stack) -> None:
     server.compose("--profile", "proxy", "up", "--detach", "--wait", "--wait-timeout", "60", "proxy")
     url = f"https://localhost:{server.port('TAXI_PROXY_HTTPS_PORT')}/server_info"
     # The certificate is the proxy's own: no public authority vouches for localhost.
-    assert requests.get(url, verify=False, timeout=10).status_code == 401
-    assert requests.get(url, verify=False, timeout=10, auth=("ada", "wrong")).status_code == 401
-    entered = requests.get(url, verify=False, timeout=10, auth=("ada", "correct horse battery"))
+    own = server.compose(
+        "--profile", "proxy", "exec", "-T", "proxy", "cat", "/certificates/caddy/pki/authorities/local/root.crt"
+    )
+    authority = server.folder / "proxy-authority.crt"
+    authority.write_text(own.stdout)
+    visit = partial(requests.get, url, verify=str(authority), timeout=10)
+    assert visit().status_code == 401
+    assert visit(auth=("ada", "wrong")).status_code == 401
+    entered = visit(auth=("ada", "correct horse battery"))
     assert entered.json()["dagster_version"]
     plain = requests.get(f"http://localhost:{server.port('TAXI_PROXY_HTTP_PORT')}/", allow_redirects=False, timeout=10)
     assert plain.status_code == 308
