@@ -196,6 +196,21 @@ def test_a_backfill_that_is_under_way_goes_on_after_down_and_up(server: Stack) -
     assert rows(server, "green") == clean_rows(server, "green")
 
 
+def test_a_backfill_that_is_under_way_goes_on_in_a_new_version(server: Stack) -> None:
+    months = [f"2022-{month:02}" for month in range(1, 7)]
+    wait_for_a_started_run(server, backfill(server, "green", months))
+    with (server.folder / "taxi_assets/definitions.py").open("a") as definitions:
+        definitions.write("# The next version.\n")
+    server.environment["TAXI_IMAGE_TAG"] = "test-next"
+    server.compose("build")
+    server.compose("down")
+    server.up()
+    server.inside("daemon", "dagster", "instance", "migrate")
+    assert "The next version" in server.inside("code-server", "cat", "app/taxi_assets/definitions.py").stdout
+    wait_for_months(server, "green", months)
+    assert rows(server, "green") == clean_rows(server, "green")
+
+
 @pytest.mark.parametrize(("service", "year"), [("daemon", 2015), ("webserver", 2016), ("code-server", 2017),
                                                ("postgres", 2018)])  # fmt: skip
 def test_a_backfill_survives_the_sudden_end_of_any_container(server: Stack, service: str, year: int) -> None:
