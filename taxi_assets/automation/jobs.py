@@ -50,11 +50,9 @@ class MonthsOfEverything(dg.Config):
 @dg.op
 def request_months(context: dg.OpExecutionContext, config: MonthsOfEverything) -> None:
     """Asks for a backfill; the months are loaded by its runs."""
-    from taxi_assets.definitions import defs  # which is made of this module
-
     requested = request_backfill(
         context.instance,
-        defs.get_repository_def().asset_graph,
+        context.repository_def.asset_graph,
         config.datasets,
         config.first_month,
         config.last_month,

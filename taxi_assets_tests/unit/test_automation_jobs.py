@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.reconstruct import ReconstructableRepository
 from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 
 from taxi_assets.automation.backfills import request_backfill
@@ -22,7 +23,7 @@ REPOSITORY = DEFS.get_repository_def()
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as instance:
+    with dg.DagsterInstance.local_temp() as instance:
         yield instance
 
 
@@ -117,8 +118,11 @@ def test_a_request_that_makes_no_sense_leaves_nothing_behind(
 
 def test_load_everything_asks_for_one_backfill_of_all_datasets_and_the_zones(instance: dg.DagsterInstance) -> None:
     months = MonthsOfEverything(first_month="2019-01", last_month="2019-02")
-    result = DEFS.resolve_job_def("load_everything").execute_in_process(
-        instance=instance, run_config=dg.RunConfig(ops={"request_months": months})
+    location = ReconstructableRepository.for_module("taxi_assets.definitions", "defs")
+    result = dg.execute_job(
+        location.get_reconstructable_job("load_everything"),
+        instance=instance,
+        run_config=dg.RunConfig(ops={"request_months": months}).to_config_dict(),
     )
     assert result.success
     [backfill] = instance.get_backfills()
