@@ -9,9 +9,8 @@ from __future__ import annotations
 from dagster import AssetChecksDefinition
 
 from taxi_assets.checks.clean import clean_checks
-from taxi_assets.checks.postgres import postgres_checks
 from taxi_assets.checks.raw import raw_check
-from taxi_assets.checks.stores import lake_check, warehouse_checks
+from taxi_assets.checks.stores import lake_check, postgres_checks, warehouse_checks
 from taxi_assets.datasets.columns import Dataset
 
 

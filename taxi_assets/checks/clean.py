@@ -9,12 +9,11 @@ from dagster import (
     AssetCheckResult,
     AssetChecksDefinition,
     AssetCheckSeverity,
-    AssetCheckSpec,
     AssetKey,
     multi_asset_check,
 )
 
-from taxi_assets.checks.months import Finding, months_to_check, result_of
+from taxi_assets.checks.months import Finding, Look, MonthCheck, results
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
@@ -22,9 +21,21 @@ from taxi_assets.resources.local_files import LocalFiles
 from taxi_assets.steps.handover import read_manifest
 from taxi_assets.steps.sql import escape_glob, identifier
 
-ACCOUNTED_FOR = "every_line_accounted_for"
-CONTENTS = "contents_as_registered"
-ODDITIES = "oddities"
+ACCOUNTED_FOR = MonthCheck(
+    "every_line_accounted_for",
+    "Data lines of the published file = rows in clean + rows in rejected.",
+    blocking=True,
+)
+CONTENTS = MonthCheck(
+    "contents_as_registered",
+    "Columns and types are the registry's, the pickup time is never null, and file_month is the month of the file.",
+    blocking=True,
+)
+ODDITIES = MonthCheck(
+    "oddities",
+    "Trips that are odd but possible: kept, counted, shown as a warning.",
+    severity=AssetCheckSeverity.WARN,
+)
 
 
 def clean_checks(dataset: Dataset) -> AssetChecksDefinition:
@@ -33,51 +44,17 @@ def clean_checks(dataset: Dataset) -> AssetChecksDefinition:
 
     @multi_asset_check(
         name=f"check_clean_{dataset.table}",
-        specs=[
-            AssetCheckSpec(
-                ACCOUNTED_FOR,
-                asset=key,
-                blocking=True,
-                description="Data lines of the published file = rows in clean + rows in rejected.",
-            ),
-            AssetCheckSpec(
-                CONTENTS,
-                asset=key,
-                blocking=True,
-                description="Columns and types are the registry's, the pickup time is never null, and file_month is "
-                "the month of the file.",
-            ),
-            AssetCheckSpec(
-                ODDITIES,
-                asset=key,
-                description="Trips that are odd but possible: kept, counted, shown as a warning.",
-            ),
-        ],
+        specs=[check.spec(key) for check in (ACCOUNTED_FOR, CONTENTS, ODDITIES)],
         can_subset=True,
     )
     def check_clean(context: AssetCheckExecutionContext, files: LocalFiles) -> Iterator[AssetCheckResult]:
         data_dir = files.data_dir
-        months = months_to_check(context, dataset, data_dir)
-        selected = {check.name for check in context.selected_asset_check_keys}
-        if ACCOUNTED_FOR in selected:
-            yield result_of(
-                months, lambda month: accounted_for(month, data_dir), asset_key=key, check_name=ACCOUNTED_FOR
-            )
-        if CONTENTS in selected:
-            yield result_of(
-                months,
-                lambda month: contents_as_registered(month, dataset, data_dir),
-                asset_key=key,
-                check_name=CONTENTS,
-            )
-        if ODDITIES in selected:
-            yield result_of(
-                months,
-                lambda month: oddities(month, data_dir),
-                asset_key=key,
-                check_name=ODDITIES,
-                severity=AssetCheckSeverity.WARN,
-            )
+        looks: dict[MonthCheck, Look] = {
+            ACCOUNTED_FOR: lambda month: accounted_for(month, data_dir),
+            CONTENTS: lambda month: contents_as_registered(month, dataset, data_dir),
+            ODDITIES: lambda month: oddities(month, data_dir),
+        }
+        yield from results(context, dataset, data_dir, looks)
 
     return check_clean
 

@@ -1,17 +1,18 @@
-"""Which months a check looks at, and how it reports them together.
+"""What all checks share: they look at months one by one, and report them together.
 
-Belongs here: the loop that all checks share. Not here: what is compared.
+Belongs here: which months, the loop over them and its table. Not here: what is compared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from dagster import (
     AssetCheckExecutionContext,
     AssetCheckResult,
     AssetCheckSeverity,
+    AssetCheckSpec,
     AssetKey,
     MetadataValue,
 )
@@ -19,6 +20,27 @@ from dagster import (
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
+
+
+@dataclass(frozen=True)
+class MonthCheck:
+    """One check of an asset.
+
+    Attributes:
+        name: As the UI shows it.
+        description: What is so when it passes.
+        blocking: Whether a failure keeps what is downstream from being materialized.
+        severity: What a failure is shown as.
+    """
+
+    name: str
+    description: str
+    blocking: bool = False
+    severity: AssetCheckSeverity = AssetCheckSeverity.ERROR
+
+    def spec(self, asset: AssetKey) -> AssetCheckSpec:
+        """The same in Dagster's words, of this asset."""
+        return AssetCheckSpec(self.name, asset=asset, description=self.description, blocking=self.blocking)
 
 
 @dataclass(frozen=True)
@@ -36,6 +58,21 @@ class Finding:
     note: str = ""
 
 
+Look = Callable[[TripMonth], Finding]
+"""How a check looks at one month."""
+
+
+def results(
+    context: AssetCheckExecutionContext, dataset: Dataset, data_dir: DataDir, looks: Mapping[MonthCheck, Look]
+) -> Iterator[AssetCheckResult]:
+    """The results of those checks that are selected, each over all months that it looks at."""
+    months = months_to_check(context, dataset, data_dir)
+    selected = {check.name: check.asset_key for check in context.selected_asset_check_keys}
+    for check, look in looks.items():
+        if check.name in selected:
+            yield _result(check, selected[check.name], {month: look(month) for month in months})
+
+
 def months_to_check(context: AssetCheckExecutionContext, dataset: Dataset, data_dir: DataDir) -> list[TripMonth]:
     """The partitions of the run; of a check that is executed by itself, every month that is clean on this machine."""
     run = context.run
@@ -45,24 +82,16 @@ def months_to_check(context: AssetCheckExecutionContext, dataset: Dataset, data_
     return [TripMonth(dataset.name, path.stem.removeprefix(f"{dataset.table}_")) for path in files]
 
 
-def result_of(
-    months: list[TripMonth],
-    look: Callable[[TripMonth], Finding],
-    *,
-    asset_key: AssetKey,
-    check_name: str,
-    severity: AssetCheckSeverity = AssetCheckSeverity.ERROR,
-) -> AssetCheckResult:
-    """Looks at each month and reports them as one result: a table, and in words what is wrong in which month."""
-    findings = {month: look(month) for month in months}
+def _result(check: MonthCheck, asset: AssetKey, findings: Mapping[TripMonth, Finding]) -> AssetCheckResult:
+    """One result: a table, and in words what is wrong in which month."""
     wrong = [f"{month}: {finding.note}" for month, finding in findings.items() if not finding.passed]
     return AssetCheckResult(
-        asset_key=asset_key,
-        check_name=check_name,
+        asset_key=asset,
+        check_name=check.name,
         passed=not wrong,
-        severity=severity,
-        description="; ".join(wrong) or f"{len(months)} month{'' if len(months) == 1 else 's'} as expected",
-        metadata={"months": MetadataValue.md(_table(findings)), "months checked": len(months)},
+        severity=check.severity,
+        description="; ".join(wrong) or f"{len(findings)} month{'' if len(findings) == 1 else 's'} as expected",
+        metadata={"months": MetadataValue.md(_table(findings)), "months checked": len(findings)},
     )
 
 
