@@ -5,6 +5,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+DEMO_GCP := $(CURDIR)/data/demo-gcp
 export DAGSTER_HOME ?= $(CURDIR)/.dagster
 
 .DEFAULT_GOAL := help
@@ -17,7 +18,7 @@ demo: .venv/.runtime ## Set up, then carry three synthetic months of two dataset
 	@$(BIN)/python -m taxi_assets demo
 
 demo-gcp: .venv/.runtime .venv-emulators/.ready ## The same in target gcp, on emulators of Cloud Storage and BigQuery
-	@TAXI_DATA_DIR=$(CURDIR)/data/demo-gcp $(BIN)/python -m taxi_assets.emulators $(BIN)/python -m taxi_assets demo
+	@TAXI_DATA_DIR=$(DEMO_GCP) $(BIN)/python -m taxi_assets.emulators $(BIN)/python -m taxi_assets demo
 
 dev: .venv/.runtime ## Open the Dagster UI on http://127.0.0.1:3000
 	@$(BIN)/python -m taxi_assets dev
@@ -50,8 +51,13 @@ psql: .venv/.runtime ## Open psql on the embedded trips database
 
 stop: ## Stop the embedded PostgreSQL server
 	@test ! -x $(BIN)/python || $(BIN)/python -m taxi_assets stop
+	@test ! -x $(BIN)/python -o ! -d $(DEMO_GCP) || TAXI_DATA_DIR=$(DEMO_GCP) $(BIN)/python -m taxi_assets stop
 
+# The servers' own files first: as root they do not lie in data.
 clean: stop ## Remove what the project made: data, run history and environments
+	@for made in $(DEMO_GCP) $(CURDIR)/data; do \
+		test ! -x $(BIN)/python -o ! -d $$made/postgres || TAXI_DATA_DIR=$$made $(BIN)/python -m taxi_assets remove || exit; \
+	done
 	rm -rf data .dagster .bench .venv .venv-*
 
 # --- set-up -----------------------------------------------------------------------------------------------------------

@@ -48,6 +48,13 @@ def stop(settings: Settings) -> int:
     return stop_server(settings)
 
 
+def remove(settings: Settings) -> int:
+    """Stop the embedded PostgreSQL server and delete its tables and run history."""
+    from taxi_assets.dev import remove_server
+
+    return remove_server(settings)
+
+
 def backfill(settings: Settings, options: argparse.Namespace) -> int:
     """Ask the running Dagster daemon for a range of months, in every layer."""
     from taxi_assets.dev import run_backfill
@@ -55,7 +62,7 @@ def backfill(settings: Settings, options: argparse.Namespace) -> int:
     return run_backfill(settings, options.datasets, options.first, options.last)
 
 
-COMMANDS = {command.__name__: command for command in (demo, dev, psql, status, stop)}
+COMMANDS = {command.__name__: command for command in (demo, dev, psql, status, stop, remove)}
 
 
 def main(arguments: list[str] | None = None) -> int:

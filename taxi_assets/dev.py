@@ -90,3 +90,10 @@ def stop_server(settings: Settings) -> int:
     stopped = EmbeddedPostgres(settings.data_dir.postgres).stop()
     print(f"The embedded PostgreSQL server {'is stopped' if stopped else 'was not running'}.")
     return 0
+
+
+def remove_server(settings: Settings) -> int:
+    """Stops the embedded server and deletes its cluster, which as root does not lie in the data folder."""
+    EmbeddedPostgres(settings.data_dir.postgres).remove()
+    print(f"The embedded PostgreSQL server of {settings.data_dir.root} is removed.")
+    return 0

@@ -265,7 +265,7 @@ def dagster_ui(tmp_path_factory: pytest.TempPathFactory) -> Generator[RunningDag
         with running_dagster(root / "home", environment) as dagster:
             yield dagster
     finally:
-        server.stop()
+        server.remove()
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,6 +76,25 @@ def test_the_server_outlives_its_command_and_is_stopped_by_the_documented_one(en
     assert "is stopped" in run(environment, "python", "-m", "taxi_assets", "stop").stdout
     assert not server.is_running()
     assert "was not running" in run(environment, "python", "-m", "taxi_assets", "stop").stdout
+
+
+def test_removing_the_server_leaves_neither_process_nor_files(environment: dict[str, str], tmp_path: Path) -> None:
+    assert run(environment, "python", "-m", "taxi_assets", "remove").returncode == 0, "nothing there is no fault"
+    root = tmp_path / "data" / "postgres"
+    server = EmbeddedPostgres(root)
+    server.start()
+    # As root the cluster lies elsewhere.
+    cluster = Path(json.loads((root / "server.json").read_text())["home"])
+    assert (cluster / "data").is_dir()
+    kept = tmp_path / "data" / "kept.parquet"
+    kept.touch()
+
+    removed = run(environment, "python", "-m", "taxi_assets", "remove")
+
+    assert "is removed" in removed.stdout, removed.stderr
+    assert not server.is_running()
+    assert not cluster.exists()
+    assert list((tmp_path / "data").iterdir()) == [kept]
 
 
 @pytest.mark.parametrize("with_home", [True, False], ids=["dagster_home", "no_dagster_home"])
