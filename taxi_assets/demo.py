@@ -7,7 +7,9 @@ materializes the same assets as the UI does, and its runs appear there.
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -166,5 +168,9 @@ def _show(shown: list[ShownMonth], settings: Settings, console: Console) -> None
         console.print("Nothing changed: every month was there already, so no file and no table was written.")
     data = settings.taxi_data_dir
     where = data.relative_to(PROJECT_ROOT) if data.is_relative_to(PROJECT_ROOT) else data
-    console.print(f"The files are in {where}/, the tables in the embedded server: `make psql`.", soft_wrap=True)
-    console.print("Next: `make dev` opens the Dagster UI, where these runs and every asset can be seen.")
+    # Where the folder is not the one that a plain `make` takes, its commands have to name it.
+    make = "make" if where == Path("data") else f"TAXI_DATA_DIR={shlex.quote(str(where))} make"
+    console.print(f"The files are in {where}/, the tables in the embedded server: `{make} psql`.", soft_wrap=True)
+    console.print(
+        f"Next: `{make} dev` opens the Dagster UI, where these runs and every asset can be seen.", soft_wrap=True
+    )
