@@ -381,6 +381,14 @@ def no_slots_held(dagster: RunningDagster) -> bool:
     return all(pool["activeSlotCount"] == 0 for pool in pools)
 
 
+NOISE_OF_GRPC = re.compile(
+    r"Exception in callback .*\nhandle: .*\nTraceback .*\n(?:  .*\n)*  File .*PollerCompletionQueue\._handle_events\n"
+    r"(?:BlockingIOError|OSError): .*\n"
+)
+"""The daemon's threads speak gRPC in event loops of their own, all of which grpcio wakes for each answer; a loop that
+comes too late, or has ended, says so in this form. The answer has arrived (github.com/grpc/grpc/issues/25364)."""
+
+
 def test_logs_of_the_daemon_hold_no_traceback(installation: Installation) -> None:
     log = Path(installation.dagster.home / "daemon.log").read_text(encoding="utf-8", errors="replace")
-    assert "Traceback" not in log
+    assert "Traceback" not in NOISE_OF_GRPC.sub("", log)
