@@ -1,6 +1,6 @@
 """Local services at a terminal: the Dagster UI and the embedded server.
 
-Belongs here: starting and stopping what `make dev`, `make psql` and `make stop` promise. Not here: runs.
+Belongs here: starting and stopping what `make dev`, `make psql`, `make stop` and `make clean` promise. Not here: runs.
 """
 
 from __future__ import annotations
