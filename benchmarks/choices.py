@@ -27,11 +27,11 @@ from benchmarks.workshop import DATASET, FIRST_MONTH, Workshop
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
-from taxi_assets.steps import clean_csv
-from taxi_assets.steps.clean import clean_month
-from taxi_assets.steps.fetch import fetch_month
-from taxi_assets.steps.handover import CleanMonth, RawFile
-from taxi_assets.steps.load_postgres import load_month, prepare_database
+from taxi_assets.steps.clean.clean import clean_month
+from taxi_assets.steps.clean.clean import csv_queries as clean_csv
+from taxi_assets.steps.files.raw_file import CleanMonth, RawFile
+from taxi_assets.steps.postgres.load import load_month, prepare_database
+from taxi_assets.steps.raw.fetch import fetch_month
 
 MONTH = TripMonth(DATASET, FIRST_MONTH)
 

@@ -72,7 +72,7 @@ def call_plainly(job: Job) -> None:
 
 
 def _resources() -> dict[str, Any]:
-    from taxi_assets.resources.targets import resources_for
+    from taxi_assets.orchestration.resources.targets import resources_for
     from taxi_assets.settings import load_settings
 
     settings = load_settings()
@@ -99,7 +99,7 @@ class _StandIn:
         from dagster import AssetKey
         from dagster._core.storage.tags import ASSET_PARTITION_RANGE_START_TAG
 
-        from taxi_assets.automation import tags
+        from taxi_assets.orchestration import names as tags
 
         self.partition_keys = job.month_keys
         # Tagged already, and with a selection that leads to no more tags: there are no records to keep them in.

@@ -18,7 +18,7 @@ from benchmarks.plan import Plan
 from benchmarks.server import BenchServer, Database
 from benchmarks.worker import measured
 from taxi_assets.datasets.months import TripMonth
-from taxi_assets.steps.sample import sample_layout, write_sample_month
+from taxi_assets.steps.sample.write import sample_layout, write_sample_month
 
 DATASET = "yellow"
 FIRST_MONTH = "2019-01"

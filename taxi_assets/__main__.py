@@ -15,49 +15,49 @@ from taxi_assets.settings import Settings, load_settings
 
 def demo(settings: Settings) -> int:
     """Carry three synthetic months of yellow and green through every layer, with a progress bar."""
-    from taxi_assets.demo import run_demo
+    from taxi_assets.cli.demo import run_demo
 
     return run_demo(settings)
 
 
 def dev(settings: Settings) -> int:
     """Open the Dagster UI with run history in the embedded server."""
-    from taxi_assets.dev import run_dev
+    from taxi_assets.cli.dev import run_dev
 
     return run_dev(settings)
 
 
 def psql(settings: Settings) -> int:
     """Open psql on the trips database."""
-    from taxi_assets.dev import run_psql
+    from taxi_assets.cli.dev import run_psql
 
     return run_psql(settings)
 
 
 def status(settings: Settings) -> int:
     """Say where the embedded PostgreSQL server is and how to connect to it."""
-    from taxi_assets.dev import show_status
+    from taxi_assets.cli.dev import show_status
 
     return show_status(settings)
 
 
 def stop(settings: Settings) -> int:
     """Stop the embedded PostgreSQL server."""
-    from taxi_assets.dev import stop_server
+    from taxi_assets.cli.dev import stop_server
 
     return stop_server(settings)
 
 
 def remove(settings: Settings) -> int:
     """Stop the embedded PostgreSQL server and delete its tables and run history."""
-    from taxi_assets.dev import remove_server
+    from taxi_assets.cli.dev import remove_server
 
     return remove_server(settings)
 
 
 def backfill(settings: Settings, options: argparse.Namespace) -> int:
     """Ask the running Dagster daemon for a range of months, in every layer."""
-    from taxi_assets.dev import run_backfill
+    from taxi_assets.cli.dev import run_backfill
 
     return run_backfill(settings, options.datasets, options.first, options.last)
 

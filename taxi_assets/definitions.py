@@ -10,16 +10,16 @@ import warnings
 
 from dagster import BetaWarning, Definitions, in_process_executor
 
-from taxi_assets.assets.clean import clean_asset
-from taxi_assets.assets.lake import lake_asset
-from taxi_assets.assets.postgres import postgres_asset
-from taxi_assets.assets.raw import raw_asset
-from taxi_assets.assets.warehouse import warehouse_asset
-from taxi_assets.assets.zones import zone_assets
-from taxi_assets.automation.everything import alerts_of, automation
-from taxi_assets.checks import checks_of
 from taxi_assets.datasets.registry import DATASETS
-from taxi_assets.resources.targets import resources_for
+from taxi_assets.orchestration.assets.clean import clean_asset
+from taxi_assets.orchestration.assets.lake import lake_asset
+from taxi_assets.orchestration.assets.postgres import postgres_asset
+from taxi_assets.orchestration.assets.raw import raw_asset
+from taxi_assets.orchestration.assets.warehouse import warehouse_asset
+from taxi_assets.orchestration.assets.zones import zone_assets
+from taxi_assets.orchestration.automation.everything import alerts_of, automation
+from taxi_assets.orchestration.checks import checks_of
+from taxi_assets.orchestration.resources.targets import resources_for
 from taxi_assets.settings import Settings, load_settings
 
 

@@ -2,7 +2,8 @@
 
 Belongs here: the error types that the steps raise. Two families decide what an orchestrator does with them:
 ``PermanentError`` (asking again gives the same answer: do not retry) and ``PassingError`` (the next try may
-succeed: retry with backoff). How these become Dagster failures is decided in ``taxi_assets/assets/failures.py``.
+succeed: retry with backoff). How these become Dagster failures is decided in
+``taxi_assets/orchestration/assets/failures.py``.
 
 Every message says which file or setting, what happened, what was kept, and what to do next.
 """

@@ -67,7 +67,7 @@ class Trips:
         """
         from pyarrow import dataset as arrow_dataset
 
-        from taxi_assets.datasets.schema import arrow_schema
+        from taxi_assets.steps.clean.schema import arrow_schema
 
         # With the registry's schema, a month that was cleaned before a column was added has it as NULL.
         months = cast(
@@ -86,7 +86,7 @@ class Trips:
         """
         import duckdb
 
-        from taxi_assets.steps.sql import escape_glob, identifier
+        from taxi_assets.steps.files.sql import escape_glob, identifier
 
         paths = [escape_glob(str(path)) for path in self.paths]
         months = (connection or duckdb.connect()).read_parquet(paths, union_by_name=True)

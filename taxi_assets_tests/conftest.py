@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from taxi_assets.resources.embedded_postgres import EmbeddedPostgres
+from taxi_assets.embedded_postgres.server import EmbeddedPostgres
 from taxi_assets.settings import PROJECT_ROOT
 from taxi_assets_tests.http_source import HttpSource, serving
 

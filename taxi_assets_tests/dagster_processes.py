@@ -247,7 +247,7 @@ class RunningDagster:
 @pytest.fixture(scope="module")
 def dagster_ui(tmp_path_factory: pytest.TempPathFactory) -> Generator[RunningDagster]:
     """The project on small synthetic months, with a data folder and an embedded server of its own, for one module."""
-    from taxi_assets.resources.embedded_postgres import EmbeddedPostgres
+    from taxi_assets.embedded_postgres.server import EmbeddedPostgres
     from taxi_assets.settings import load_settings
 
     root = tmp_path_factory.mktemp("dagster-ui")

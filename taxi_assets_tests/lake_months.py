@@ -11,8 +11,8 @@ from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.columns import Column, ColumnType
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
-from taxi_assets.steps.handover import CleanMonth, Edition, RawFile
-from taxi_assets.steps.sql import identifier, literal
+from taxi_assets.steps.files.raw_file import CleanMonth, Edition, RawFile
+from taxi_assets.steps.files.sql import identifier, literal
 
 YELLOW = TripMonth("yellow", "2019-01")
 GREEN = TripMonth("green", "2019-01")

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
-from taxi_assets.steps.handover import RawFile, read_manifest
-from taxi_assets.steps.http_retries import HttpPolicy
+from taxi_assets.steps.files.raw_file import RawFile, read_manifest
+from taxi_assets.steps.raw.http_retries import HttpPolicy
 
 MONTH = TripMonth("yellow", "2019-01")
 PATH = "yellow/yellow_tripdata_2019-01"

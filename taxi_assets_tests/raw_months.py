@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
-from taxi_assets.steps.handover import Edition, RawFile
-from taxi_assets.steps.verify import verify
+from taxi_assets.steps.files.raw_file import Edition, RawFile
+from taxi_assets.steps.raw.verify import verify
 
 YELLOW_2019 = (
     "VendorID,tpep_pickup_datetime,tpep_dropoff_datetime,passenger_count,trip_distance,RatecodeID,store_and_fwd_flag,"

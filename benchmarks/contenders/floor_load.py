@@ -20,7 +20,7 @@ _COLUMNS = "columns"
 
 def streams() -> int:
     """As many as ``load_month`` opens."""
-    from taxi_assets.steps.load_postgres import load_month
+    from taxi_assets.steps.postgres.load import load_month
 
     return int(inspect.signature(load_month).parameters["streams"].default)
 
@@ -37,7 +37,7 @@ def prepare_rows(clean: Path, folder: Path) -> None:
     from pgpq import ArrowToPostgresBinaryEncoder
 
     from taxi_assets.datasets.registry import DATASETS
-    from taxi_assets.steps.postgres_copy import columns_to_send
+    from taxi_assets.steps.postgres.copy_streams import columns_to_send
 
     folder.mkdir(parents=True, exist_ok=True)
     file, count = pq.ParquetFile(clean), streams()

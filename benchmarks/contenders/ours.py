@@ -21,9 +21,9 @@ def run(job: Job, parts: dict[str, float]) -> None:
     from taxi_assets.data_dir import DataDir
     from taxi_assets.datasets.months import TripMonth
     from taxi_assets.datasets.registry import DATASETS
-    from taxi_assets.steps.clean import clean_month
-    from taxi_assets.steps.fetch import fetch_month
-    from taxi_assets.steps.load_postgres import load_month, prepare_database
+    from taxi_assets.steps.clean.clean import clean_month
+    from taxi_assets.steps.postgres.load import load_month, prepare_database
+    from taxi_assets.steps.raw.fetch import fetch_month
 
     data_dir = DataDir(Path(job.folder))
     for month in (TripMonth(job.dataset, key) for key in job.month_keys):

@@ -11,12 +11,12 @@ from uuid import uuid4
 
 import pytest
 
-from taxi_assets.emulators import ENVIRONMENT, Emulators, running_emulators
+from taxi_assets.cli.emulators import ENVIRONMENT, Emulators, running_emulators
 from taxi_assets.settings import Settings, load_settings
-from taxi_assets.steps.gcp_clients import bigquery_client, gcp_names, storage_client
-from taxi_assets.steps.gcp_preflight import check_gcp
-from taxi_assets.steps.lake_gcs import GcsLake
-from taxi_assets.steps.warehouse_bigquery import ORPHAN_AGE, BigQueryWarehouse
+from taxi_assets.steps.gcp.clients import bigquery_client, gcp_names, storage_client
+from taxi_assets.steps.gcp.preflight import check_gcp
+from taxi_assets.steps.lake.gcs import GcsLake
+from taxi_assets.steps.warehouse.bigquery import ORPHAN_AGE, BigQueryWarehouse
 from taxi_assets_tests.gcp.fault_proxy import FaultProxy, fault_proxy
 
 RETRY_SECONDS = 1.0

@@ -10,7 +10,7 @@ from dagster import AssetCheckKey, AssetKey, AssetRecordsFilter, DagsterInstance
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
 from taxi_assets.definitions import build_defs
-from taxi_assets.resources.postgres import Postgres
+from taxi_assets.orchestration.resources.postgres import Postgres
 from taxi_assets.settings import load_settings
 
 LAYERS = ("raw", "clean", "postgres")

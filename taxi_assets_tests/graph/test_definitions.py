@@ -10,8 +10,8 @@ import pytest
 from dagster import Definitions, EnvVar
 
 from taxi_assets.definitions import build_defs
-from taxi_assets.resources.lake import FolderLakeResource, GcsLakeResource
-from taxi_assets.resources.warehouse import BigQueryDatasetResource, DuckDbResource
+from taxi_assets.orchestration.resources.lake import FolderLakeResource, GcsLakeResource
+from taxi_assets.orchestration.resources.warehouse import BigQueryDatasetResource, DuckDbResource
 from taxi_assets.settings import load_settings
 
 DATASETS = ("yellow", "green", "fhv", "fhvhv")

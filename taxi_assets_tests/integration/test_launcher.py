@@ -19,8 +19,8 @@ from dagster._core.test_utils import create_run_for_test, instance_for_test
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import GrpcServerTarget
 
-from taxi_assets.automation import launcher as launcher_module
-from taxi_assets.automation.launcher import CodeServerRunLauncher
+from taxi_assets.orchestration.instance import launcher as launcher_module
+from taxi_assets.orchestration.instance.launcher import CodeServerRunLauncher
 from taxi_assets_tests.dagster_processes import PROJECT_ROOT, DagsterProcess, wait_until
 
 LAUNCHER = yaml.safe_load((PROJECT_ROOT / "dagster.yaml").read_text())["run_launcher"]

@@ -24,16 +24,16 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from taxi_assets.automation.publication import newest_published, today_in_new_york
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
-from taxi_assets.resources.embedded_postgres import EmbeddedPostgres
-from taxi_assets.steps.clean import read_clean
-from taxi_assets.steps.copy_to_lake import lake_rows
-from taxi_assets.steps.fetch import fetch_month
-from taxi_assets.steps.lake_folder import FolderLake
-from taxi_assets.steps.load_postgres import count_month
-from taxi_assets.steps.warehouse_duckdb import DuckDbWarehouse
+from taxi_assets.embedded_postgres.server import EmbeddedPostgres
+from taxi_assets.orchestration.publication import newest_published, today_in_new_york
+from taxi_assets.steps.clean.clean import read_clean
+from taxi_assets.steps.lake.copy import lake_rows
+from taxi_assets.steps.lake.folder import FolderLake
+from taxi_assets.steps.postgres.load import count_month
+from taxi_assets.steps.raw.fetch import fetch_month
+from taxi_assets.steps.warehouse.duckdb_views import DuckDbWarehouse
 from taxi_assets_tests.dagster_processes import PROJECT_ROOT, RunningDagster, running_dagster, wait_until
 from taxi_assets_tests.http_source import Answer, HoldAfter, HttpSource, serving
 

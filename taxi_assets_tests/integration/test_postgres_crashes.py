@@ -19,11 +19,11 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from taxi_assets.datasets.months import TripMonth
+from taxi_assets.embedded_postgres.account import server_account
+from taxi_assets.embedded_postgres.server import EmbeddedPostgres
 from taxi_assets.errors import StorageFullError, StoreAccessError, StoreUnavailableError
-from taxi_assets.resources.embedded_postgres import EmbeddedPostgres
-from taxi_assets.resources.server_account import server_account
-from taxi_assets.steps.handover import CleanMonth
-from taxi_assets.steps.load_postgres import count_month, load_month
+from taxi_assets.steps.files.raw_file import CleanMonth
+from taxi_assets.steps.postgres.load import count_month, load_month
 from taxi_assets_tests.clean_months import write_clean
 from taxi_assets_tests.integration.test_postgres_readers import until, waiting_for_a_lock
 
@@ -32,7 +32,8 @@ JANUARY = TripMonth("yellow", "2019-01")
 # A load in a process of its own that says when it has come to a phase and stays there until it is killed.
 LOADER = """
 import pickle, sys, time
-from taxi_assets.steps import load_postgres, postgres_copy
+from taxi_assets.steps.postgres import load as load_postgres
+from taxi_assets.steps.postgres import copy_streams as postgres_copy
 clean, month, conninfo, phase = pickle.load(sys.stdin.buffer)
 
 def stay(*_, **__):
@@ -322,7 +323,7 @@ def test_a_user_without_rights_is_told_which(postgres: str, tmp_path: Path) -> N
 def test_two_processes_may_load_at_once(postgres: str, tmp_path: Path) -> None:
     months = [TripMonth("yellow", f"2020-0{number}") for number in (1, 2)]
     code = (
-        "import pickle, sys; from taxi_assets.steps.load_postgres import load_month; "
+        "import pickle, sys; from taxi_assets.steps.postgres.load import load_month; "
         "load_month(*pickle.load(sys.stdin.buffer))"
     )
 

@@ -16,10 +16,10 @@ import pytest
 from taxi_assets.datasets.columns import Column, ColumnType
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
+from taxi_assets.embedded_postgres.server import EmbeddedPostgres
 from taxi_assets.errors import BrokenFileError, CountMismatchError, LayoutError
-from taxi_assets.resources.embedded_postgres import EmbeddedPostgres
-from taxi_assets.steps import load_postgres
-from taxi_assets.steps.load_postgres import count_month, load_month, prepare_database, sum_month
+from taxi_assets.steps.postgres import load as load_postgres
+from taxi_assets.steps.postgres.load import count_month, load_month, prepare_database, sum_month
 from taxi_assets_tests.clean_months import clean_table, sorted_rows, with_rows, write_clean
 
 YELLOW = DATASETS["yellow"]

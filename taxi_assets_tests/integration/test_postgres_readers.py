@@ -16,8 +16,8 @@ from taxi_assets.datasets.columns import ColumnType
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import StoreUnavailableError
-from taxi_assets.steps.load_postgres import count_month, load_month, prepare_database
-from taxi_assets.steps.postgres_tables import Names
+from taxi_assets.steps.postgres.load import count_month, load_month, prepare_database
+from taxi_assets.steps.postgres.tables import Names
 from taxi_assets_tests.clean_months import write_clean
 
 JANUARY = TripMonth("yellow", "2019-01")

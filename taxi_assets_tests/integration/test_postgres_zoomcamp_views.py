@@ -14,7 +14,7 @@ from psycopg import sql
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
-from taxi_assets.steps.load_postgres import load_month, prepare_database
+from taxi_assets.steps.postgres.load import load_month, prepare_database
 from taxi_assets_tests.clean_months import write_clean
 
 # The course's flow reads the CSV into these columns, then computes the first two. Its names are unquoted.

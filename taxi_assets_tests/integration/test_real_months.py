@@ -19,7 +19,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from taxi_assets.resources.embedded_postgres import EmbeddedPostgres
+from taxi_assets.embedded_postgres.server import EmbeddedPostgres
 from taxi_assets.settings import PROJECT_ROOT
 from taxi_assets_tests.dagster_processes import wait_until
 from taxi_assets_tests.http_source import HttpSource
@@ -87,7 +87,7 @@ layer = sys.argv.pop(1)
 def die(*arguments, **named):
     os.kill(os.getpid(), signal.SIGKILL)
 if layer == "postgres":
-    import taxi_assets.steps.load_postgres as step
+    import taxi_assets.steps.postgres.load as step
     step._swap = die
 else:
     replace = Path.replace

@@ -9,7 +9,7 @@ import pytest
 from dagster import DagsterEventType, DagsterInstance, EventRecordsFilter, job, op
 from psycopg.conninfo import conninfo_to_dict
 
-from taxi_assets.automation.storage import RunHistoryStorage, _engine
+from taxi_assets.orchestration.instance.storage import RunHistoryStorage, _engine
 from taxi_assets_tests.dagster_processes import PROJECT_ROOT
 
 URL_VARIABLE = "DAGSTER_POSTGRES_URL"

@@ -21,20 +21,20 @@ import pytest
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
-from taxi_assets.resources.embedded_postgres import EmbeddedPostgres
+from taxi_assets.embedded_postgres.server import EmbeddedPostgres
 from taxi_assets.settings import load_settings
-from taxi_assets.steps.clean import clean_month
-from taxi_assets.steps.clean_zones import clean_zones
-from taxi_assets.steps.copy_to_lake import copy_month
-from taxi_assets.steps.fetch import fetch_month, fetch_zones
-from taxi_assets.steps.gcp_preflight import check_gcp
-from taxi_assets.steps.lake_folder import FolderLake
-from taxi_assets.steps.load_postgres import load_month as load_postgres
-from taxi_assets.steps.load_postgres import prepare_database
-from taxi_assets.steps.load_postgres_zones import load_zones as load_postgres_zones
-from taxi_assets.steps.load_warehouse import load_month, load_zones
-from taxi_assets.steps.sql import literal
-from taxi_assets.steps.warehouse_duckdb import DuckDbWarehouse
+from taxi_assets.steps.clean.clean import clean_month
+from taxi_assets.steps.clean.zones import clean_zones
+from taxi_assets.steps.files.sql import literal
+from taxi_assets.steps.gcp.preflight import check_gcp
+from taxi_assets.steps.lake.copy import copy_month
+from taxi_assets.steps.lake.folder import FolderLake
+from taxi_assets.steps.postgres.load import load_month as load_postgres
+from taxi_assets.steps.postgres.load import prepare_database
+from taxi_assets.steps.postgres.zones import load_zones as load_postgres_zones
+from taxi_assets.steps.raw.fetch import fetch_month, fetch_zones
+from taxi_assets.steps.warehouse.duckdb_views import DuckDbWarehouse
+from taxi_assets.steps.warehouse.load import load_month, load_zones
 from taxi_assets_tests.gcp.fixtures import GcpPlace
 
 QUERIES = sorted((Path(__file__).parent / "shared_queries").glob("*.sql"))

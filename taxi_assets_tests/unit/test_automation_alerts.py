@@ -14,12 +14,18 @@ from dagster._core.storage.tags import (
     PARTITION_NAME_TAG,
 )
 
-from taxi_assets.assets.common import trip_asset
-from taxi_assets.assets.materialize import materialize_months
-from taxi_assets.automation import alerts
-from taxi_assets.automation.alerts import Alerts, alert_on_failure, failed_months, report_failed_months, summary_text
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import BrokenFileError
+from taxi_assets.orchestration.assets.materialize import materialize_months
+from taxi_assets.orchestration.assets.trip_asset import trip_asset
+from taxi_assets.orchestration.automation import alerts
+from taxi_assets.orchestration.automation.alerts import (
+    Alerts,
+    alert_on_failure,
+    failed_months,
+    report_failed_months,
+    summary_text,
+)
 
 YELLOW = DATASETS["yellow"]
 UI = "https://dagster.example.org"

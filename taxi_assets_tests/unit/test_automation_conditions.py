@@ -15,12 +15,12 @@ from dagster._core.storage.tags import (
     SENSOR_NAME_TAG,
 )
 
-from taxi_assets.assets.common import key_of, trip_asset
-from taxi_assets.assets.materialize import materialize_months
-from taxi_assets.automation import tags
-from taxi_assets.automation.conditions import SENSOR
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import BrokenFileError, LayoutError, SourceUnavailableError, TaxiAssetsError
+from taxi_assets.orchestration import names as tags
+from taxi_assets.orchestration.assets.materialize import materialize_months
+from taxi_assets.orchestration.assets.trip_asset import key_of, trip_asset
+from taxi_assets.orchestration.automation.conditions import SENSOR
 
 YELLOW = DATASETS["yellow"]
 DEPENDENCIES = {

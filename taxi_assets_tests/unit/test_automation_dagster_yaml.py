@@ -11,9 +11,9 @@ from dagster_postgres import PostgresRunStorage
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
-from taxi_assets.automation.launcher import CodeServerRunLauncher
-from taxi_assets.automation.storage import as_dagster_needs_it
-from taxi_assets.resources.embedded_postgres import EmbeddedPostgres
+from taxi_assets.embedded_postgres.server import EmbeddedPostgres
+from taxi_assets.orchestration.instance.launcher import CodeServerRunLauncher
+from taxi_assets.orchestration.instance.storage import as_dagster_needs_it
 from taxi_assets.settings import PROJECT_ROOT
 
 

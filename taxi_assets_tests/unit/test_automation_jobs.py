@@ -9,11 +9,11 @@ import pytest
 from dagster._core.definitions.reconstruct import ReconstructableRepository
 from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 
-from taxi_assets.automation.backfills import request_backfill
-from taxi_assets.automation.jobs import MonthsOfEverything
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.definitions import build_defs
 from taxi_assets.errors import SettingsError
+from taxi_assets.orchestration.automation.backfills import request_backfill
+from taxi_assets.orchestration.automation.jobs import MonthsOfEverything
 from taxi_assets.settings import load_settings
 
 LAYERS = {"raw", "clean", "postgres", "lake", "warehouse"}

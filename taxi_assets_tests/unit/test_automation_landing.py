@@ -11,16 +11,16 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from taxi_assets.automation.landed_files import recognise
-from taxi_assets.automation.landing import Memory, landing_sensor, requests, settle
 from taxi_assets.data_dir import DataDir
-from taxi_assets.datasets.layouts import CSV_LAYOUTS, PARQUET_LAYOUTS
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.definitions import build_defs
 from taxi_assets.errors import BrokenFileError, LayoutError
-from taxi_assets.resources.local_files import LocalFiles
+from taxi_assets.orchestration.automation.landing import Memory, landing_sensor, requests, settle
+from taxi_assets.orchestration.resources.local_files import LocalFiles
 from taxi_assets.settings import load_settings
-from taxi_assets.steps.fetch import fetch_month
+from taxi_assets.steps.raw.fetch import fetch_month
+from taxi_assets.steps.raw.recognise import recognise
+from taxi_assets.steps.sample.layouts import CSV_LAYOUTS, PARQUET_LAYOUTS
 
 HEADER = "hvfhs_license_num,dispatching_base_num,pickup_datetime,dropoff_datetime,PULocationID,DOLocationID,SR_Flag"
 

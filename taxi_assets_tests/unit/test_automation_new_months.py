@@ -10,18 +10,26 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from taxi_assets.assets.materialize import materialize_months
-from taxi_assets.assets.metadata import LANDED, VALIDATOR
-from taxi_assets.automation import new_months, tags
-from taxi_assets.automation.new_months import Held, Memory, look, missing_months, months_to_ask, new_months_sensor
-from taxi_assets.automation.publication import newest_months, today_in_new_york
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.definitions import build_defs
 from taxi_assets.errors import NotPublishedError, SourceUnavailableError
-from taxi_assets.resources.source import Source
+from taxi_assets.orchestration import names as tags
+from taxi_assets.orchestration.assets.materialize import materialize_months
+from taxi_assets.orchestration.assets.metadata import LANDED, VALIDATOR
+from taxi_assets.orchestration.automation import new_months
+from taxi_assets.orchestration.automation.new_months import (
+    Held,
+    Memory,
+    look,
+    missing_months,
+    months_to_ask,
+    new_months_sensor,
+)
+from taxi_assets.orchestration.publication import newest_months, today_in_new_york
+from taxi_assets.orchestration.resources.source import Source
 from taxi_assets.settings import load_settings
-from taxi_assets.steps.fetch import Probe
+from taxi_assets.steps.raw.fetch import Probe
 from taxi_assets_tests.http_source import Answer, HttpSource
 
 YELLOW = DATASETS["yellow"]

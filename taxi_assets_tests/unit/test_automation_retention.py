@@ -11,7 +11,10 @@ import duckdb
 import psycopg
 import pytest
 
-from taxi_assets.automation.retention import (
+from taxi_assets.data_dir import DataDir
+from taxi_assets.datasets.months import TripMonth
+from taxi_assets.definitions import build_defs
+from taxi_assets.orchestration.automation.retention import (
     PruneRunHistory,
     PurgeRawFiles,
     Stores,
@@ -23,14 +26,11 @@ from taxi_assets.automation.retention import (
     remove_raw,
     superseded,
 )
-from taxi_assets.data_dir import DataDir
-from taxi_assets.datasets.months import TripMonth
-from taxi_assets.definitions import build_defs
-from taxi_assets.resources.postgres import Postgres
+from taxi_assets.orchestration.resources.postgres import Postgres
 from taxi_assets.settings import load_settings
-from taxi_assets.steps.copy_to_lake import clean_name, raw_name
-from taxi_assets.steps.lake_folder import FolderLake
-from taxi_assets.steps.warehouse_duckdb import DuckDbWarehouse
+from taxi_assets.steps.lake.copy import clean_name, raw_name
+from taxi_assets.steps.lake.folder import FolderLake
+from taxi_assets.steps.warehouse.duckdb_views import DuckDbWarehouse
 
 MONTH = TripMonth("green", "2020-01")
 OTHER = TripMonth("green", "2020-02")
@@ -129,7 +129,7 @@ def remove_clean(loaded: Loaded) -> None:
 
 def replace_raw_file(loaded: Loaded) -> None:
     """Raw is fetched anew, nothing downstream has followed yet."""
-    from taxi_assets.steps.fetch import fetch_month
+    from taxi_assets.steps.raw.fetch import fetch_month
 
     fetch_month(MONTH, "sample", loaded.data_dir, sample_rows=81)
 

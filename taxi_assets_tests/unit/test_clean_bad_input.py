@@ -13,7 +13,7 @@ import pytest
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import BrokenFileError, CountMismatchError, LayoutError, StorageFullError
-from taxi_assets.steps.clean import clean_month, read_clean
+from taxi_assets.steps.clean.clean import clean_month, read_clean
 from taxi_assets_tests.raw_months import MONTH, YELLOW_2019, YELLOW_TRIP, csv_month, rows
 
 GREEN_2019 = (
@@ -138,7 +138,7 @@ from pathlib import Path
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import StorageFullError
-from taxi_assets.steps.clean import clean_month
+from taxi_assets.steps.clean.clean import clean_month
 from taxi_assets_tests.raw_months import raw_file
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -12,12 +12,12 @@ import duckdb
 import pytest
 
 from taxi_assets.data_dir import DataDir
-from taxi_assets.datasets.layouts import CSV_LAYOUTS, PARQUET_LAYOUTS
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
-from taxi_assets.datasets.schema import arrow_schema
-from taxi_assets.steps.clean import clean_month
-from taxi_assets.steps.fetch import fetch_month
+from taxi_assets.steps.clean.clean import clean_month
+from taxi_assets.steps.clean.schema import arrow_schema
+from taxi_assets.steps.raw.fetch import fetch_month
+from taxi_assets.steps.sample.layouts import CSV_LAYOUTS, PARQUET_LAYOUTS
 from taxi_assets_tests.first_trips import FIRST_TRIPS, FirstTrip
 from taxi_assets_tests.raw_months import csv_month, raw_file, rows, told
 

@@ -9,8 +9,8 @@ import pytest
 
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
-from taxi_assets.steps.clean import clean_month
-from taxi_assets.steps.handover import CleanMonth
+from taxi_assets.steps.clean.clean import clean_month
+from taxi_assets.steps.files.raw_file import CleanMonth
 from taxi_assets_tests.raw_months import MONTH, YELLOW_2019, YELLOW_TRIP, csv_month, rows, told
 
 HEADER = (

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
-from taxi_assets.steps.clean import clean_month
+from taxi_assets.steps.clean.clean import clean_month
 from taxi_assets_tests.raw_months import csv_month, rows
 
 MONTH = TripMonth("yellow", "2014-05")

@@ -17,9 +17,9 @@ import pytest
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets import registry
 from taxi_assets.datasets.months import TripMonth
-from taxi_assets.steps import clean as clean_step
-from taxi_assets.steps.clean import clean_month, content_id, read_clean
-from taxi_assets.steps.handover import RawFile
+from taxi_assets.steps.clean import clean as clean_step
+from taxi_assets.steps.clean.clean import clean_month, content_id, read_clean
+from taxi_assets.steps.files.raw_file import RawFile
 from taxi_assets_tests.raw_months import MONTH, YELLOW_2019, YELLOW_TRIP, csv_month, parquet_month, rows
 
 TWO = f"{YELLOW_2019}\n{YELLOW_TRIP}\nbad\n{YELLOW_TRIP.replace('151', 'zone')}\n"
@@ -156,7 +156,7 @@ import sys
 from pathlib import Path
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
-from taxi_assets.steps.clean import clean_month
+from taxi_assets.steps.clean.clean import clean_month
 from taxi_assets_tests.raw_months import raw_file
 
 raw = raw_file(Path(sys.argv[2]), "csv.gz")

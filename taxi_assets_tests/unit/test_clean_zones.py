@@ -9,8 +9,8 @@ import pytest
 
 from taxi_assets.data_dir import DataDir
 from taxi_assets.errors import BrokenFileError, LayoutError
-from taxi_assets.steps.clean import clean_zones
-from taxi_assets.steps.handover import RawFile
+from taxi_assets.steps.clean.clean import clean_zones
+from taxi_assets.steps.files.raw_file import RawFile
 from taxi_assets_tests.raw_months import raw_file, rows
 
 HEADER = '"LocationID","Borough","Zone","service_zone"'

@@ -18,7 +18,7 @@ from taxi_assets.errors import (
     PermanentError,
     SourceUnavailableError,
 )
-from taxi_assets.steps.fetch import fetch_month
+from taxi_assets.steps.raw.fetch import fetch_month
 from taxi_assets_tests.http_source import (
     Answer,
     ClaimLength,

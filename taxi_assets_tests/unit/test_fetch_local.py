@@ -11,8 +11,8 @@ import pytest
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import BrokenFileError, NotPublishedError, SettingsError, SourceUnavailableError
-from taxi_assets.steps.fetch import fetch_month, fetch_zones, probe_month
-from taxi_assets.steps.sources import validator_of
+from taxi_assets.steps.raw.fetch import fetch_month, fetch_zones, probe_month
+from taxi_assets.steps.raw.sources import validator_of
 from taxi_assets_tests.published_files import (
     MONTH,
     PATH,

@@ -17,7 +17,7 @@ import pytest
 from taxi_assets.data_dir import DataDir
 from taxi_assets.errors import StorageFullError
 from taxi_assets.settings import PROJECT_ROOT
-from taxi_assets.steps.fetch import fetch_month
+from taxi_assets.steps.raw.fetch import fetch_month
 from taxi_assets_tests.http_source import HoldAfter, HttpSource
 from taxi_assets_tests.published_files import MONTH, PATH, csv_gz, leftovers, manifest, visible_files
 
@@ -30,7 +30,7 @@ import logging, sys
 from pathlib import Path
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
-from taxi_assets.steps.fetch import fetch_month
+from taxi_assets.steps.raw.fetch import fetch_month
 logging.basicConfig(level=logging.INFO)
 url, folder = sys.argv[1:3]
 month = TripMonth("yellow", "2019-01")

@@ -19,9 +19,9 @@ from taxi_assets.errors import (
     SourceUnavailableError,
     TaxiAssetsError,
 )
-from taxi_assets.steps.fetch import fetch_month, fetch_zones, probe_month
-from taxi_assets.steps.progress import TransferProgress
-from taxi_assets.steps.sources import (
+from taxi_assets.steps.files.progress import TransferProgress
+from taxi_assets.steps.raw.fetch import fetch_month, fetch_zones, probe_month
+from taxi_assets.steps.raw.sources import (
     COURSE_RELEASES,
     PUBLISHED,
     TLC,

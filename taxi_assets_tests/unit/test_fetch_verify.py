@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from taxi_assets.errors import BrokenFileError
-from taxi_assets.steps.verify import TextFacts, verify
+from taxi_assets.steps.raw.verify import TextFacts, verify
 
 TRIPS = b"VendorID,fare\r\n" + b"".join(b"%d,12.5\r\n" % n for n in range(2000))
 

@@ -9,7 +9,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from taxi_assets.datasets.layouts import (
+from taxi_assets.datasets.months import TripMonth
+from taxi_assets.datasets.registry import DATASETS
+from taxi_assets.steps.sample.layouts import (
     CSV_LAYOUTS,
     PARQUET_LAYOUTS,
     CsvLayout,
@@ -17,9 +19,7 @@ from taxi_assets.datasets.layouts import (
     csv_layouts,
     parquet_layout,
 )
-from taxi_assets.datasets.months import TripMonth
-from taxi_assets.datasets.registry import DATASETS
-from taxi_assets.steps.sample_format import published_columns
+from taxi_assets.steps.sample.spelling import published_columns
 
 LAST_CSV_MONTH = "2021-07"
 

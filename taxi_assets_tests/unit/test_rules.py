@@ -10,10 +10,10 @@ import pytest
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
-from taxi_assets.datasets.rules import REFUSE, odd_rules, rules_page
 from taxi_assets.errors import BrokenFileError
 from taxi_assets.settings import PROJECT_ROOT
-from taxi_assets.steps.clean import clean_month, count_oddities
+from taxi_assets.steps.clean.clean import clean_month, count_oddities
+from taxi_assets.steps.clean.rules import REFUSE, odd_rules, rules_page
 from taxi_assets_tests.raw_months import MONTH, csv_month, raw_file
 
 HEADER = (
@@ -30,7 +30,7 @@ def data_dir(tmp_path: Path) -> DataDir:
 
 def test_the_page_of_rules_is_made_from_the_rules() -> None:
     page = (PROJECT_ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
-    assert page == rules_page(), "make it again: python -m taxi_assets.datasets.rules > docs/rules.md"
+    assert page == rules_page(), "make it again: python -m taxi_assets.steps.clean.rules > docs/rules.md"
 
 
 def test_names_of_rules_are_unique() -> None:

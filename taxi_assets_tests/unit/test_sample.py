@@ -21,7 +21,12 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from taxi_assets.datasets.layouts import (
+from taxi_assets.datasets.months import TripMonth
+from taxi_assets.errors import NotPublishedError
+from taxi_assets.settings import PROJECT_ROOT
+from taxi_assets.steps.sample import write as sample
+from taxi_assets.steps.sample.dirt import DEFECTS, PARTS, REFUSALS, REPEATED, sample_page
+from taxi_assets.steps.sample.layouts import (
     CSV_LAYOUTS,
     PARQUET_LAYOUTS,
     CsvLayout,
@@ -31,13 +36,8 @@ from taxi_assets.datasets.layouts import (
     csv_layouts,
     parquet_layout,
 )
-from taxi_assets.datasets.months import TripMonth
-from taxi_assets.errors import NotPublishedError
-from taxi_assets.settings import PROJECT_ROOT
-from taxi_assets.steps import sample
-from taxi_assets.steps.sample import sample_edition, sample_layout, write_sample_month, write_sample_zones
-from taxi_assets.steps.sample_dirt import DEFECTS, PARTS, REFUSALS, REPEATED, sample_page
-from taxi_assets.steps.sample_format import published_columns
+from taxi_assets.steps.sample.spelling import published_columns
+from taxi_assets.steps.sample.write import sample_edition, sample_layout, write_sample_month, write_sample_zones
 
 YELLOW = TripMonth("yellow", "2019-03")
 ADDED_UP = (
@@ -204,7 +204,7 @@ def test_the_number_of_cores_does_not_change_a_byte(tmp_path: Path, monkeypatch:
 def test_another_process_makes_the_same_bytes(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from taxi_assets.datasets.months import TripMonth; "
-        "from taxi_assets.steps.sample import write_sample_month; "
+        "from taxi_assets.steps.sample.write import write_sample_month; "
         "write_sample_month(TripMonth('green', '2020-02'), Path(sys.argv[1]), 2000)"
     )
     subprocess.run([sys.executable, "-c", program, str(tmp_path / "there")], check=True, cwd=PROJECT_ROOT)
@@ -457,7 +457,7 @@ def test_a_refused_row_of_parquet_has_no_pickup_time(tmp_path: Path) -> None:
 
 def test_the_docs_list_the_dirt_that_is_made() -> None:
     page = (PROJECT_ROOT / "docs/sample.md").read_text(encoding="utf-8")
-    assert page == sample_page(), "run: python -m taxi_assets.steps.sample_dirt > docs/sample.md"
+    assert page == sample_page(), "run: python -m taxi_assets.steps.sample.dirt > docs/sample.md"
 
 
 # Unhappy paths

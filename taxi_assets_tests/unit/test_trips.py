@@ -15,7 +15,7 @@ from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import LayoutError, NotMaterializedError
-from taxi_assets.steps.clean import clean_month
+from taxi_assets.steps.clean.clean import clean_month
 from taxi_assets_tests.raw_months import YELLOW_2019, YELLOW_TRIP, csv_month
 
 

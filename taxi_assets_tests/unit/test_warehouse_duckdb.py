@@ -18,12 +18,12 @@ from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.datasets.zones import TAXI_ZONES
 from taxi_assets.errors import BrokenFileError, LayoutError, NotMaterializedError
-from taxi_assets.steps.copy_to_lake import clean_name, copy_month
-from taxi_assets.steps.handover import RawFile
-from taxi_assets.steps.lake_folder import FolderLake
-from taxi_assets.steps.load_warehouse import WarehouseMonth, load_month, load_zones
-from taxi_assets.steps.sql import literal
-from taxi_assets.steps.warehouse_duckdb import DuckDbWarehouse
+from taxi_assets.steps.files.raw_file import RawFile
+from taxi_assets.steps.files.sql import literal
+from taxi_assets.steps.lake.copy import clean_name, copy_month
+from taxi_assets.steps.lake.folder import FolderLake
+from taxi_assets.steps.warehouse.duckdb_views import DuckDbWarehouse
+from taxi_assets.steps.warehouse.load import WarehouseMonth, load_month, load_zones
 from taxi_assets_tests.lake_months import GREEN, YELLOW, replace_file, write_clean, write_month, write_raw
 
 FEBRUARY = TripMonth("yellow", "2019-02")

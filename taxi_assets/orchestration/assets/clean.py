@@ -1,0 +1,38 @@
+"""clean: typed, normalised Parquet of the month; refused lines beside it with a reason."""
+
+from dagster import AssetExecutionContext, AssetsDefinition
+
+from taxi_assets.datasets.columns import Dataset
+from taxi_assets.datasets.months import TripMonth
+from taxi_assets.orchestration.assets.inputs import Inputs
+from taxi_assets.orchestration.assets.materialize import Metadata, materialize_months
+from taxi_assets.orchestration.assets.metadata import clean_metadata
+from taxi_assets.orchestration.assets.trip_asset import trip_asset
+from taxi_assets.orchestration.resources.lake import LakeResource
+from taxi_assets.orchestration.resources.local_files import LocalFiles
+
+
+def clean_asset(dataset: Dataset, months_per_run: int) -> AssetsDefinition:
+    """``clean/<dataset>_tripdata``."""
+
+    @trip_asset(
+        "clean",
+        dataset,
+        months_per_run,
+        follows=["raw"],
+        description="the month's trips, typed, under one set of column names for all years. Lines that cannot be a "
+        "trip are set aside with number, reason and text; the two add up to what was published.",
+        kinds={"clean", "duckdb", "parquet"},
+    )
+    def clean(context: AssetExecutionContext, files: LocalFiles, lake: LakeResource) -> None:
+        from taxi_assets.steps.clean.clean import clean_month
+
+        inputs = Inputs(context, files, lake)
+
+        def clean_one(month: TripMonth) -> Metadata:
+            cleaned = clean_month(inputs.raw(month), month, files.data_dir)
+            return clean_metadata(cleaned, dataset, month)
+
+        materialize_months(context, dataset, clean_one)
+
+    return clean

@@ -1,0 +1,95 @@
+"""How an asset finds what the asset before it made: on this machine, else in the lake.
+
+Belongs here: which edition is wanted, and where it is looked for. Not here: how it is fetched
+(``taxi_assets/steps/lake/bring_back.py``).
+
+A run that carries a month through all layers finds everything on its own disk. One that takes a later layer alone may
+be somewhere else (each run in a cluster has an empty disk of its own), or the file may have been purged since; then
+the lake has it, unless something upstream was materialized after it and never got there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dagster import AssetExecutionContext, AssetKey, AssetRecordsFilter
+
+from taxi_assets.data_dir import DataDir
+from taxi_assets.datasets.months import TripMonth
+from taxi_assets.datasets.zones import TAXI_ZONES
+from taxi_assets.errors import NotMaterializedError
+from taxi_assets.orchestration.resources.lake import LakeResource
+from taxi_assets.orchestration.resources.local_files import LocalFiles
+from taxi_assets.steps.files.raw_file import CleanMonth, RawFile, read_manifest, read_manifest_file
+
+SHA256 = "sha256"
+CONTENT_ID = "content id"
+"""The metadata of ``raw`` and ``clean`` that name their edition; see ``metadata.py``."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The months that an asset is made from.
+
+    Attributes:
+        context: Of the asset; its instance knows what was materialized last.
+        files: The data folder of this machine.
+        lake: Where a month is looked for that is not there. Opened only then.
+    """
+
+    context: AssetExecutionContext
+    files: LocalFiles
+    lake: LakeResource
+
+    def raw(self, month: TripMonth) -> RawFile:
+        """The month's published file.
+
+        Raises:
+            NotMaterializedError: It is neither here nor, in the edition that was materialized last, in the lake.
+        """
+        data_dir = self.files.data_dir
+        raw = read_manifest(data_dir.raw_dir(month.dataset), month)
+        if raw is not None:
+            return raw
+        from taxi_assets.steps.lake.bring_back import raw_from_lake
+
+        return raw_from_lake(month, data_dir, self.lake.open(), sha256=self._materialized("raw", month, SHA256))
+
+    def clean(self, month: TripMonth) -> CleanMonth:
+        """The month's clean file.
+
+        Raises:
+            NotMaterializedError: It is neither here nor, in the edition that was materialized last, in the lake.
+        """
+        from taxi_assets.steps.clean.clean import read_clean
+        from taxi_assets.steps.lake.bring_back import clean_from_lake
+
+        data_dir = self.files.data_dir
+        clean = read_clean(month, data_dir)
+        if clean is not None:
+            return clean
+        wanted = self._materialized("clean", month, CONTENT_ID)
+        return clean_from_lake(month, data_dir, self.lake.open(), content_id=wanted)
+
+    def _materialized(self, layer: str, month: TripMonth, fact: str) -> str | None:
+        """A fact of the last materialization of a month; None when there is none, as in a new run history."""
+        found = self.context.instance.fetch_materializations(
+            AssetRecordsFilter(AssetKey([layer, month.table]), asset_partitions=[month.month]), limit=1
+        ).records
+        materialization = found[0].asset_materialization if found else None
+        value = materialization.metadata.get(fact) if materialization else None
+        return str(value.value) if value else None
+
+
+def raw_zones(data_dir: DataDir) -> RawFile:
+    """The zone lookup's raw file.
+
+    Raises:
+        NotMaterializedError: There is none.
+    """
+    folder = data_dir.raw_dir(TAXI_ZONES.name)
+    raw = read_manifest_file(folder / f"{Path(TAXI_ZONES.file_name).stem}.manifest.json")
+    if raw is None:
+        raise NotMaterializedError(f"{TAXI_ZONES.name}: no raw file in {folder}; materialize raw/{TAXI_ZONES.name}")
+    return raw

@@ -1,0 +1,94 @@
+"""From the partitions of a run to months, one after the other: what every trip asset does around its step.
+
+Belongs here: looping, timing, progress in the log, and keeping one bad month from hiding or undoing the others.
+Not here: what is done to a month (``taxi_assets/steps``).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from dagster import AssetExecutionContext, AssetMaterialization, MetadataValue
+
+from taxi_assets.datasets.columns import Dataset
+from taxi_assets.datasets.months import TripMonth
+from taxi_assets.errors import TaxiAssetsError
+from taxi_assets.orchestration import names as tags
+from taxi_assets.orchestration.assets.failures import RETRY_PASSING, failure_of
+
+Metadata = dict[str, Any]
+
+
+def materialize_months(context: AssetExecutionContext, dataset: Dataset, step: Callable[[TripMonth], Metadata]) -> None:
+    """Runs ``step`` for each partition of the run and gives every month its own metadata.
+
+    When months fail for good, the others are still recorded as materialized, so that Dagster shows exactly the bad
+    ones as failed; the run is tagged, so that automation carries the others on.
+
+    Raises:
+        dagster.Failure: One or more months failed; see :func:`failure_of`.
+    """
+    tag_run(context, dataset)
+    errors: dict[str, Exception] = {}
+    done: dict[str, Metadata] = {}
+    keys = context.partition_keys
+    for number, key in enumerate(keys, start=1):
+        month = TripMonth(dataset.name, key)
+        begun = time.monotonic()
+        try:
+            metadata = step(month)
+        except TaxiAssetsError as error:
+            # Without a traceback: what there is to know is in the message.
+            context.log.log("ERROR", f"{month} failed ({number} of {len(keys)}): {error}")
+            errors[key] = error
+            continue
+        except Exception as error:  # a defect that one month shows must not hide or undo the others
+            context.log.exception(f"{month} failed ({number} of {len(keys)}) in a way that taxi_assets does not know")
+            errors[key] = error
+            continue
+        done[key] = with_speed(metadata, time.monotonic() - begun)
+        context.log.info(f"{month} done ({number} of {len(keys)}, {time.monotonic() - begun:.1f} s)")
+    if errors:
+        failure = failure_of(errors, len(done))
+        if not failure.allow_retries or context.retry_number >= RETRY_PASSING.max_retries:
+            kind = "passing" if failure.allow_retries else "permanent"
+            context.instance.add_run_tags(context.run.run_id, {tags.FAILURE: kind})
+            _record(context, done)
+        raise failure
+    for key, metadata in done.items():
+        context.add_asset_metadata(metadata, partition_key=key)
+
+
+def tag_run(context: AssetExecutionContext, dataset: Dataset) -> None:
+    """Names the run's dataset and layers, however it was launched (see ``taxi_assets/orchestration/names.py``)."""
+    run = context.run
+    wanted = {tags.DATASET: dataset.name}
+    if "dagster/backfill" in run.tags:
+        wanted[tags.BACKFILL] = "true"
+    # Dagster notes the assets of a run only when they are a selection of the job's.
+    for key in run.asset_selection or context.job_def.asset_layer.executable_asset_keys:
+        if key.path[-1] == dataset.table:
+            wanted[tags.takes_along(key.path[0])] = "true"
+    missing = {name: value for name, value in wanted.items() if name not in run.tags}
+    if missing:
+        context.instance.add_run_tags(run.run_id, missing)
+
+
+def _record(context: AssetExecutionContext, done: dict[str, Metadata]) -> None:
+    """The months of a failing batch that went well. The tag first: automation reads it with the first of them."""
+    if not done:
+        return
+    context.instance.add_run_tags(context.run.run_id, {tags.partly_failed(context.asset_key.path[0]): "true"})
+    for key, metadata in done.items():
+        context.log_event(AssetMaterialization(context.asset_key, partition=key, metadata=metadata))
+
+
+def with_speed(metadata: Metadata, seconds: float) -> Metadata:
+    """Adds seconds, and rows per second where work was done on rows."""
+    rows = metadata.get("dagster/row_count")
+    timed: Metadata = {**metadata, "seconds": MetadataValue.float(round(seconds, 3))}
+    if rows and not metadata.get("unchanged"):
+        timed["rows per second"] = MetadataValue.int(int(rows / max(seconds, 1e-3)))
+    return timed

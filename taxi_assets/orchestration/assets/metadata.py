@@ -1,0 +1,150 @@
+"""What the UI shows of a month: table schemas, previews and pictures as Dagster metadata.
+
+Belongs here: turning figures and files into metadata values. Not here: computing what is stored.
+"""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+from dagster import MetadataValue, TableColumn, TableSchema
+
+from taxi_assets.datasets.columns import Column, Dataset, Lookup
+from taxi_assets.datasets.months import TripMonth
+from taxi_assets.steps.files.raw_file import CleanMonth, RawFile
+from taxi_assets.steps.files.sql import escape_glob, identifier
+from taxi_assets.steps.lake.copy import LakeMonth
+from taxi_assets.steps.raw.sources import validator_of
+from taxi_assets.steps.warehouse.load import WarehouseMonth
+
+PREVIEW_ROWS = 5
+
+VALIDATOR = "validator"
+"""What identifies the file at its source; the sensor new_months compares it with what the source says."""
+
+LANDED = "landed"
+"""There on raw files that a person dropped into the landing folder."""
+
+
+def table_schema(dataset: Dataset) -> TableSchema:
+    """The registry's columns as Dagster shows them, with units in the descriptions."""
+    return TableSchema(columns=[_table_column(column) for column in dataset.table_columns])
+
+
+def lookup_schema(lookup: Lookup) -> TableSchema:
+    """The same for a table without months."""
+    return TableSchema(columns=[_table_column(column) for column in lookup.columns])
+
+
+def _table_column(column: Column) -> TableColumn:
+    unit = f" Unit: {column.unit}." if column.unit else ""
+    return TableColumn(name=column.name, type=column.type.postgres, description=column.description + unit)
+
+
+def raw_metadata(raw: RawFile, *, unchanged: bool) -> dict[str, Any]:
+    """What was published, where it came from and how it was verified."""
+    return {
+        "dagster/row_count": raw.published_rows,
+        "dagster/uri": raw.source,
+        "path": MetadataValue.path(str(raw.path)),
+        "format": raw.edition,
+        "bytes": raw.bytes,
+        "uncompressed bytes": raw.uncompressed_bytes,
+        "sha256": raw.sha256,
+        "etag": raw.etag or "none",
+        VALIDATOR: validator_of(raw) or "none",
+        "last modified": raw.last_modified or "unknown",
+        "fetched at (UTC)": raw.fetched_at,
+        "synthetic": raw.synthetic,
+        "unchanged": unchanged,
+    }
+
+
+def clean_metadata(clean: CleanMonth, dataset: Dataset, month: TripMonth) -> dict[str, Any]:
+    """Rows kept and refused, a preview, and a picture of the month."""
+    unreadable = {column: count for column, count in clean.unreadable.items() if count}
+    return {
+        "dagster/row_count": clean.rows,
+        "dagster/uri": str(clean.path),
+        "dagster/column_schema": table_schema(dataset),
+        "published rows": clean.published_rows,
+        "refused rows": clean.rejected_rows,
+        "unreadable optional values": MetadataValue.json(unreadable),
+        "bytes": clean.path.stat().st_size,
+        "path": MetadataValue.path(str(clean.path)),
+        "refused lines": MetadataValue.path(str(clean.rejected_path)),
+        "source": clean.source,
+        "synthetic": clean.synthetic,
+        "content id": clean.content_id,
+        "unchanged": clean.unchanged,
+        "preview": MetadataValue.md(preview(clean.path)),
+        "pickups by hour": MetadataValue.md(pickups_by_hour(clean.path, dataset, month)),
+    }
+
+
+def lake_metadata(copied: LakeMonth) -> dict[str, Any]:
+    """Where the month's objects are, and whether anything had to be written."""
+    return {
+        "dagster/row_count": copied.rows,
+        "dagster/uri": copied.clean_uri,
+        "raw object": copied.raw_uri,
+        "bytes": copied.bytes,
+        "objects written": copied.uploaded,
+        "objects removed": copied.removed,
+        "content id": copied.content_id,
+        "unchanged": copied.unchanged,
+    }
+
+
+def warehouse_metadata(loaded: WarehouseMonth, dataset: Dataset) -> dict[str, Any]:
+    """Rows in the warehouse, and what BigQuery did and bills for it."""
+    return {
+        "dagster/row_count": loaded.rows,
+        "dagster/table_name": loaded.table,
+        "dagster/column_schema": table_schema(dataset),
+        "bytes billed": loaded.bytes_billed if loaded.bytes_billed is not None else "nothing is billed",
+        "slot milliseconds": loaded.slot_ms if loaded.slot_ms is not None else "not reported",
+        "unchanged": loaded.unchanged,
+    }
+
+
+def preview(parquet: Path) -> str:
+    """The first rows as a Markdown table, one line a column so that wide tables stay readable."""
+    import duckdb
+
+    with duckdb.connect() as connection:
+        relation = connection.read_parquet(escape_glob(str(parquet))).limit(PREVIEW_ROWS)
+        names, rows = relation.columns, relation.fetchall()
+    header = "| column | " + " | ".join(f"row {number}" for number in range(1, len(rows) + 1)) + " |"
+    lines = [header, "|---" * (len(rows) + 1) + "|"]
+    for position, name in enumerate(names):
+        values = " | ".join("" if row[position] is None else str(row[position]) for row in rows)
+        lines.append(f"| {name} | {values} |")
+    return "\n".join(lines)
+
+
+def pickups_by_hour(parquet: Path, dataset: Dataset, month: TripMonth) -> str:
+    """A bar chart of pickups by hour of the day, as an image that the UI shows beside the figures."""
+    import duckdb
+
+    with duckdb.connect() as connection:
+        counted = connection.execute(
+            f"SELECT hour({identifier(dataset.pickup)}) AS hour, count(*) FROM read_parquet(?) GROUP BY hour",
+            [escape_glob(str(parquet))],
+        ).fetchall()
+    pickups = dict(counted)
+    highest = max(pickups.values(), default=1)
+    bars = "".join(
+        f'<rect x="{40 + hour * 24}" y="{150 - height:.0f}" width="18" height="{height:.0f}" fill="#4f43dd"/>'
+        f'<text x="{49 + hour * 24}" y="164" font-size="10" text-anchor="middle" fill="#666">{hour}</text>'
+        for hour in range(24)
+        for height in [130 * pickups.get(hour, 0) / highest]
+    )
+    title = f"{month}: pickups by hour of the day, highest {highest:,}"
+    svg = (
+        '<svg xmlns="http://www.w3.org/2000/svg" width="640" height="172" font-family="sans-serif">'
+        f'<rect width="640" height="172" fill="#fff"/><text x="40" y="14" font-size="12">{title}</text>{bars}</svg>'
+    )
+    return f"![{title}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"

@@ -1,0 +1,63 @@
+"""postgres: one month of ``public.<dataset>_tripdata``, swapped in whole."""
+
+from typing import TYPE_CHECKING
+
+from dagster import AssetExecutionContext, AssetsDefinition, MetadataValue
+
+from taxi_assets.datasets.columns import Dataset
+from taxi_assets.datasets.months import TripMonth
+from taxi_assets.orchestration.assets.inputs import Inputs
+from taxi_assets.orchestration.assets.materialize import Metadata, materialize_months
+from taxi_assets.orchestration.assets.metadata import table_schema
+from taxi_assets.orchestration.assets.trip_asset import trip_asset
+from taxi_assets.orchestration.resources.lake import LakeResource
+from taxi_assets.orchestration.resources.local_files import LocalFiles
+from taxi_assets.orchestration.resources.postgres import Postgres
+
+if TYPE_CHECKING:
+    from taxi_assets.steps.postgres.load import LoadedMonth
+
+
+def postgres_asset(dataset: Dataset, months_per_run: int) -> AssetsDefinition:
+    """``postgres/<dataset>_tripdata``."""
+
+    @trip_asset(
+        "postgres",
+        dataset,
+        months_per_run,
+        follows=["clean"],
+        description=f"the month as a partition of `public.{dataset.table}`. Readers see the old month or the new one, "
+        "never a part; running it again changes nothing.",
+        kinds={"postgres"},
+        pool="postgres",
+    )
+    def postgres_(context: AssetExecutionContext, postgres: Postgres, files: LocalFiles, lake: LakeResource) -> None:
+        from taxi_assets.steps.postgres.load import load_month, prepare_database
+
+        conninfo, inputs = postgres.conninfo(), Inputs(context, files, lake)
+        prepare_database(conninfo, [dataset])
+
+        def load(month: TripMonth) -> Metadata:
+            loaded = load_month(
+                inputs.clean(month),
+                month,
+                conninfo,
+                application_name=f"taxi {context.run.run_id[:8]} {month}",
+            )
+            return _metadata(loaded, dataset)
+
+        materialize_months(context, dataset, load)
+
+    return postgres_
+
+
+def _metadata(loaded: "LoadedMonth", dataset: Dataset) -> Metadata:
+    return {
+        "dagster/row_count": loaded.rows,
+        "dagster/table_name": loaded.table,
+        "dagster/column_schema": table_schema(dataset),
+        "partition": loaded.partition,
+        "bytes": loaded.bytes_loaded,
+        "query": MetadataValue.md(f"```sql\nselect * from {loaded.table} where file_month = '…' limit 10;\n```"),
+        "unchanged": loaded.unchanged,
+    }

@@ -1,0 +1,37 @@
+"""raw: the month's file exactly as published."""
+
+from dagster import AssetExecutionContext, AssetsDefinition
+
+from taxi_assets.datasets.columns import Dataset
+from taxi_assets.datasets.months import TripMonth
+from taxi_assets.orchestration import names as tags
+from taxi_assets.orchestration.assets.materialize import Metadata, materialize_months
+from taxi_assets.orchestration.assets.metadata import LANDED, raw_metadata
+from taxi_assets.orchestration.assets.trip_asset import trip_asset
+from taxi_assets.orchestration.resources.local_files import LocalFiles
+from taxi_assets.orchestration.resources.source import Source
+
+
+def raw_asset(dataset: Dataset, months_per_run: int) -> AssetsDefinition:
+    """``raw/<dataset>_tripdata``."""
+
+    @trip_asset(
+        "raw",
+        dataset,
+        months_per_run,
+        follows=[],
+        description=f"the file of the month exactly as published, verified to its last byte. {dataset.description}",
+        kinds={"raw", "file"},
+        pool="source",
+    )
+    def raw(context: AssetExecutionContext, source: Source, files: LocalFiles) -> None:
+        def fetch(month: TripMonth) -> Metadata:
+            if tags.LANDED_FILE in context.run.tags:
+                fetched = source.fetch_landed(month, files.data_dir)
+                return {**raw_metadata(fetched.raw, unchanged=fetched.unchanged), LANDED: True}
+            fetched = source.fetch(month, files.data_dir)
+            return raw_metadata(fetched.raw, unchanged=fetched.unchanged)
+
+        materialize_months(context, dataset, fetch)
+
+    return raw

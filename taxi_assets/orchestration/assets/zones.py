@@ -1,0 +1,71 @@
+"""The zone lookup: raw, postgres and warehouse, without partitions."""
+
+from collections.abc import Callable
+from typing import Any
+
+from dagster import AssetExecutionContext, AssetsDefinition, MaterializeResult, MetadataValue, asset
+
+from taxi_assets.datasets.zones import TAXI_ZONES
+from taxi_assets.orchestration.assets.failures import RETRY_PASSING, failures_as_ours
+from taxi_assets.orchestration.assets.inputs import raw_zones
+from taxi_assets.orchestration.assets.metadata import lookup_schema, raw_metadata
+from taxi_assets.orchestration.assets.trip_asset import OWNERS, key_of
+from taxi_assets.orchestration.resources.lake import LakeResource
+from taxi_assets.orchestration.resources.local_files import LocalFiles
+from taxi_assets.orchestration.resources.postgres import Postgres
+from taxi_assets.orchestration.resources.source import Source
+from taxi_assets.orchestration.resources.warehouse import WarehouseResource
+from taxi_assets.steps.warehouse.load import load_zones as load_warehouse
+
+
+def zone_assets() -> list[AssetsDefinition]:
+    """``raw/taxi_zones``, ``postgres/taxi_zones``, ``warehouse/taxi_zones``."""
+
+    @_zone_asset("raw", "the lookup exactly as published", {"csv"}, pool="source")
+    def raw(source: Source, files: LocalFiles) -> MaterializeResult[Any]:
+        with failures_as_ours(TAXI_ZONES.name):
+            fetched = source.fetch_zones(files.data_dir)
+        return MaterializeResult(metadata=raw_metadata(fetched, unchanged=False))
+
+    @_zone_asset("postgres", f"`public.{TAXI_ZONES.name}`, replaced whole", {"postgres"}, pool="postgres")
+    def postgres_(context: AssetExecutionContext, postgres: Postgres, files: LocalFiles) -> MaterializeResult[Any]:
+        from taxi_assets.steps.clean.zones import clean_zones
+        from taxi_assets.steps.postgres.zones import load_zones
+
+        with failures_as_ours(TAXI_ZONES.name):
+            parquet = clean_zones(raw_zones(files.data_dir), files.data_dir)
+            name = f"taxi {context.run.run_id[:8]} {TAXI_ZONES.name}"
+            rows = load_zones(parquet, postgres.conninfo(), application_name=name)
+        return _loaded(rows, f"public.{TAXI_ZONES.name}")
+
+    @_zone_asset("warehouse", "the lookup beside the trips", {"duckdb", "bigquery"}, pool="warehouse")
+    def warehouse_(
+        context: AssetExecutionContext, lake: LakeResource, warehouse: WarehouseResource, files: LocalFiles
+    ) -> MaterializeResult[Any]:
+        with failures_as_ours(TAXI_ZONES.name):
+            raw = raw_zones(files.data_dir)
+            loaded = load_warehouse(raw, lake.open(), warehouse.open(), run_id=context.run.run_id)
+        return _loaded(loaded.rows, loaded.table)
+
+    return [raw, postgres_, warehouse_]
+
+
+def _zone_asset(
+    layer: str, description: str, kinds: set[str], pool: str
+) -> Callable[[Callable[..., Any]], AssetsDefinition]:
+    return asset(
+        key=key_of(layer, TAXI_ZONES.name),
+        deps=[] if layer == "raw" else [key_of("raw", TAXI_ZONES.name)],
+        group_name=TAXI_ZONES.name,
+        description=f"{TAXI_ZONES.title}: {description}. {TAXI_ZONES.description}",
+        metadata={"dagster/column_schema": lookup_schema(TAXI_ZONES)},
+        kinds=kinds,
+        owners=OWNERS,
+        pool=pool,
+        retry_policy=RETRY_PASSING,
+    )
+
+
+def _loaded(rows: int, table: str) -> MaterializeResult[Any]:
+    query = MetadataValue.md(f"```sql\nselect * from {TAXI_ZONES.name} order by {TAXI_ZONES.key};\n```")
+    return MaterializeResult(metadata={"dagster/row_count": rows, "dagster/table_name": table, "query": query})

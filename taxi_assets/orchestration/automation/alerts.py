@@ -1,0 +1,183 @@
+"""Alerts: one message for each failed run, and once a day one about the months that are left failed.
+
+Belongs here: what is said, to whom, and how often. Not here: what is tried again first (dagster.yaml).
+
+A message goes to the log always, and to ``TAXI_ALERT_WEBHOOK`` when that is set, as ``{"text": …}``, which Slack,
+Mattermost and others take. A webhook that does not answer is noted in the log and costs nothing else: a sensor that
+failed over it would send the same alerts again and again.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import dagster as dg
+from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+    PARTITION_NAME_TAG,
+    WILL_RETRY_TAG,
+)
+
+from taxi_assets.datasets.registry import DATASETS
+from taxi_assets.orchestration import names as tags
+from taxi_assets.orchestration.partitions import TIMEZONE, months_of
+
+log = logging.getLogger(__name__)
+
+LONGEST_ERROR = 1500
+"""Characters of an error's text; Slack cuts messages at some thousand."""
+
+SECONDS = 10.0
+"""Until a webhook is given up; a sensor's tick has 60."""
+
+MONTHS_NAMED = 12
+"""Most failed months that the summary names of one asset."""
+
+
+class Alerts(dg.ConfigurableResource):  # pyright: ignore[reportMissingTypeArgument]  # no resource yields a value here
+    """Where alerts go.
+
+    Attributes:
+        webhook: ``TAXI_ALERT_WEBHOOK``, given as an ``EnvVar`` so that the UI does not show it; None: the log only.
+        ui_url: ``TAXI_UI_URL``, for links.
+    """
+
+    webhook: str | None
+    ui_url: str
+
+    def send(self, text: str) -> bool:
+        """Logs the message and posts it; True when it was posted. Never raises over the webhook."""
+        log.warning("%s", text)
+        if not self.webhook:
+            return False
+        import requests
+
+        try:
+            answer = requests.post(self.webhook, json={"text": text}, timeout=SECONDS)
+            answer.raise_for_status()
+        except requests.RequestException as error:
+            # Without its text: it quotes the URL, which is a secret.
+            status = error.response.status_code if error.response is not None else type(error).__name__
+            log.error("the alert above was not delivered to TAXI_ALERT_WEBHOOK: %s", status)  # noqa: TRY400
+            return False
+        return True
+
+    def run_link(self, run_id: str) -> str:
+        """The run's page."""
+        return f"{self.ui_url.rstrip('/')}/runs/{run_id}"
+
+
+@dataclass(frozen=True)
+class FailedStep:
+    """A step that failed and what it said."""
+
+    name: str
+    error: str
+
+
+def failure_text(run: dg.DagsterRun, steps: Sequence[FailedStep], message: str, link: str) -> str:
+    """What is said about a failed run: dataset, months, steps, error and where to look."""
+    lines = [f"Failed: {run.tags.get(tags.DATASET, run.job_name)} {months_in_words(run.tags)}".rstrip()]
+    lines += [f"{step.name}: {_shortened(step.error)}" for step in steps] or [_shortened(message)]
+    return "\n".join([*lines, link])
+
+
+def months_in_words(run_tags: Mapping[str, str]) -> str:
+    """``2019-01``, ``2019-01 to 2019-12``, or nothing for a run without months."""
+    if PARTITION_NAME_TAG in run_tags:
+        return run_tags[PARTITION_NAME_TAG]
+    first, last = run_tags.get(ASSET_PARTITION_RANGE_START_TAG), run_tags.get(ASSET_PARTITION_RANGE_END_TAG)
+    if not first or not last:
+        return ""
+    return first if first == last else f"{first} to {last}"
+
+
+def _shortened(text: str) -> str:
+    text = text.strip()
+    return text if len(text) <= LONGEST_ERROR else f"{text[:LONGEST_ERROR]} … (the rest is in the run's log)"
+
+
+def _failed_steps(context: dg.RunFailureSensorContext) -> list[FailedStep]:
+    """The steps that failed themselves; those that were skipped after them have nothing to say."""
+    steps: list[FailedStep] = []
+    for event in context.get_step_failure_events():
+        data = event.step_failure_data
+        said = data.user_failure_data.description if data.user_failure_data else None
+        if said is None and data.error is not None:
+            cause = data.error.cause or data.error
+            said = cause.message
+        steps.append(FailedStep((event.step_key or "").replace("__", "/"), said or event.message or "no reason given"))
+    return steps
+
+
+@dg.run_failure_sensor(
+    name="alert_on_failure",
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    minimum_interval_seconds=30,
+    monitor_all_code_locations=False,
+    description="Says which run failed, for which months and why: in the log, and at TAXI_ALERT_WEBHOOK when that is "
+    "set. Says nothing of a run that is going to be tried again.",
+)
+def alert_on_failure(context: dg.RunFailureSensorContext, alerts: Alerts) -> None:
+    """One alert a failure: of a run and its retries, the last one speaks."""
+    run = context.instance.get_run_by_id(context.dagster_run.run_id) or context.dagster_run
+    if run.tags.get(WILL_RETRY_TAG) == "true":
+        log.info("run %s failed and is tried again; no alert yet", run.run_id)
+        return
+    alerts.send(
+        failure_text(run, _failed_steps(context), context.failure_event.message or "", alerts.run_link(run.run_id))
+    )
+
+
+def failed_months(instance: dg.DagsterInstance) -> dict[str, list[str]]:
+    """For each asset the months whose last try failed, as the UI shows them."""
+    found: dict[str, list[str]] = {}
+    for dataset in DATASETS.values():
+        months = months_of(dataset)
+        for key in instance.get_asset_keys():
+            if key.path[-1] != dataset.table:
+                continue
+            status = get_and_update_asset_status_cache_value(instance, key, months)
+            failed = status.deserialize_failed_partition_subsets(months) if status else months.empty_subset()
+            if not failed.is_empty:
+                found[key.to_user_string()] = sorted(failed.get_partition_keys())
+    return found
+
+
+def summary_text(failed: dict[str, list[str]], ui_url: str) -> str:
+    """What the day's summary says; empty when nothing is left failed."""
+    if not failed:
+        return ""
+    lines = ["Months left failed:"]
+    for asset, months in sorted(failed.items()):
+        more = f" and {len(months) - MONTHS_NAMED} more" if len(months) > MONTHS_NAMED else ""
+        lines.append(f"{asset}: {', '.join(months[:MONTHS_NAMED])}{more}")
+    return "\n".join([*lines, f"To try again: {ui_url.rstrip('/')}/assets, the asset, Partitions, failed, Materialize"])
+
+
+@dg.op
+def summarise_failures(context: dg.OpExecutionContext, alerts: Alerts) -> None:
+    """Sends the summary, or nothing when nothing is left failed."""
+    text = summary_text(failed_months(context.instance), alerts.ui_url)
+    if text:
+        alerts.send(text)
+    context.log.info(text or "No month is left failed.")
+
+
+@dg.job(description="Says which months are left failed, in the log and at TAXI_ALERT_WEBHOOK.")
+def report_failed_months() -> None:
+    """What the schedule of the same name runs every morning."""
+    summarise_failures()
+
+
+daily_summary = dg.ScheduleDefinition(
+    name="report_failed_months_daily",
+    job=report_failed_months,
+    cron_schedule="0 8 * * *",
+    execution_timezone=TIMEZONE,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every day at 8:00 in New York.",
+)
+"""On by default: it reads Dagster's own records and sends at most one message a day."""

@@ -1,0 +1,114 @@
+"""Backfills: asking for many months of many layers at once, as the UI's dialog does.
+
+Belongs here: turning datasets and months into one of Dagster's backfills. Not here: how it is carried out; Dagster's
+daemon makes runs of it, ``TAXI_MONTHS_PER_RUN`` months each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
+from dagster._core.definitions.selector import PartitionRangeSelector, PartitionsByAssetSelector, PartitionsSelector
+from dagster._core.utils import make_new_backfill_id
+from dagster._time import get_current_timestamp
+
+from taxi_assets.datasets.columns import Dataset
+from taxi_assets.datasets.months import TripMonth
+from taxi_assets.datasets.registry import DATASETS
+from taxi_assets.errors import SettingsError
+from taxi_assets.orchestration import names as tags
+from taxi_assets.orchestration.partitions import months_of
+
+
+@dataclass(frozen=True)
+class RequestedBackfill:
+    """What was asked for.
+
+    Attributes:
+        backfill_id: As the UI shows it.
+        months: For each dataset its first and last month.
+    """
+
+    backfill_id: str
+    months: dict[str, tuple[str, str]]
+
+    def describe(self) -> str:
+        """In words: ``yellow 2019-01 to 2019-12, green 2019-01 to 2019-12``."""
+        return ", ".join(f"{dataset} {first} to {last}" for dataset, (first, last) in self.months.items())
+
+
+def request_backfill(
+    instance: dg.DagsterInstance,
+    graph: BaseAssetGraph[Any],
+    datasets: list[str],
+    first: str,
+    last: str,
+    *,
+    with_zones: bool = False,
+) -> RequestedBackfill:
+    """Asks Dagster's daemon for every layer of these months.
+
+    Args:
+        instance: Where the daemon finds the request.
+        graph: The assets of the code location.
+        datasets: Names in the registry.
+        first: First month, ``YYYY-MM``. A dataset that begins later begins where it does.
+        last: Last month.
+        with_zones: The zone lookup, which has no months, comes along.
+
+    Raises:
+        SettingsError: A dataset or month that there is not.
+    """
+    from dagster._core.execution.backfill import PartitionBackfill
+
+    months = {name: _range(_known(name), first, last) for name in dict.fromkeys(datasets)}
+    selectors: list[PartitionsByAssetSelector] = []
+    for key in sorted(graph.materializable_asset_keys):
+        dataset = DATASETS.get(key.path[-1].removesuffix("_tripdata"))
+        if dataset is None and with_zones:
+            selectors.append(PartitionsByAssetSelector(asset_key=key))
+        elif dataset is not None and dataset.name in months:
+            selectors.append(_of_months(key, *months[dataset.name]))
+    backfill_id = make_new_backfill_id()
+    instance.add_backfill(
+        PartitionBackfill.from_partitions_by_assets(
+            backfill_id=backfill_id,
+            asset_graph=graph,
+            backfill_timestamp=get_current_timestamp(),
+            tags={tags.BACKFILL: "true"},
+            dynamic_partitions_store=instance,
+            partitions_by_assets=selectors,
+            title=f"{', '.join(months)}: {first} to {last}",
+            description=None,
+            run_config=None,
+        )
+    )
+    return RequestedBackfill(backfill_id, months)
+
+
+def _known(name: str) -> Dataset:
+    try:
+        return DATASETS[name]
+    except KeyError:
+        raise SettingsError(f"{name!r} is not a dataset; choose from {', '.join(DATASETS)}") from None
+
+
+def _range(dataset: Dataset, first: str, last: str) -> tuple[str, str]:
+    """The months of the dataset from ``first`` to ``last``."""
+    try:
+        asked = (TripMonth(dataset.name, first).month, TripMonth(dataset.name, last).month)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+    there = [key for key in months_of(dataset).get_partition_keys() if asked[0] <= key <= asked[1]]
+    if not there:
+        raise SettingsError(f"{dataset.name} has no month from {first} to {last}; its first is {dataset.first_month}")
+    return there[0], there[-1]
+
+
+def _of_months(key: dg.AssetKey, first: str, last: str) -> PartitionsByAssetSelector:
+    return PartitionsByAssetSelector(
+        asset_key=key, partitions=PartitionsSelector(ranges=[PartitionRangeSelector(start=first, end=last)])
+    )

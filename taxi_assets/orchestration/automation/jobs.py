@@ -1,0 +1,70 @@
+"""Jobs: what a person picks in the UI, and what sensors and schedules launch.
+
+Belongs here: which assets a job takes. Not here: when it runs.
+"""
+
+from collections.abc import Mapping
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+from pydantic import Field
+
+from taxi_assets.datasets.columns import Dataset
+from taxi_assets.datasets.registry import DATASETS
+from taxi_assets.orchestration import names as tags
+from taxi_assets.orchestration.automation.backfills import request_backfill
+
+
+def _load_job(dataset: Dataset) -> UnresolvedAssetJobDefinition:
+    """All layers of a dataset, for the months that are chosen when it is launched."""
+    return dg.define_asset_job(
+        f"load_{dataset.name}",
+        dg.AssetSelection.groups(dataset.name),
+        description=f"{dataset.title}: carries the chosen months from the published file through every layer. "
+        f"To load years, choose a range of partitions: it becomes a backfill.",
+        tags={tags.DATASET: dataset.name},
+    )
+
+
+LOAD_JOBS: Mapping[str, UnresolvedAssetJobDefinition] = {
+    dataset.name: _load_job(dataset) for dataset in DATASETS.values()
+}
+"""By dataset: ``load_yellow``, ``load_green``, ``load_fhv``, ``load_fhvhv``."""
+
+
+LOAD_ZONES = dg.define_asset_job(
+    "load_taxi_zones",
+    dg.AssetSelection.groups("taxi_zones"),
+    description="The zone lookup, which has no months, from the published file into every store.",
+)
+
+
+class MonthsOfEverything(dg.Config):
+    """What ``load_everything`` asks for. There is no default: all months of all datasets are hundreds of gigabytes."""
+
+    first_month: str = Field(description="YYYY-MM, for example 2019-01")
+    last_month: str = Field(description="YYYY-MM, that month included")
+    datasets: list[str] = Field(default=list(DATASETS), description="Leave out what you do not need.")
+
+
+@dg.op
+def request_months(context: dg.OpExecutionContext, config: MonthsOfEverything) -> None:
+    """Asks for a backfill; the months are loaded by its runs."""
+    requested = request_backfill(
+        context.instance,
+        context.repository_def.asset_graph,
+        config.datasets,
+        config.first_month,
+        config.last_month,
+        with_zones=True,
+    )
+    context.log.info(f"backfill {requested.backfill_id}: {requested.describe()}; see Overview > Backfills")
+
+
+@dg.job(
+    description="All layers of all datasets, for a range of months: requests one backfill, whose runs carry it "
+    "out in batches. Say which months in the Launchpad."
+)
+def load_everything() -> None:
+    """A job cannot hold assets whose months begin at different times; a backfill can."""
+    request_months()

@@ -1,0 +1,135 @@
+"""Checks of ``clean``: every published line accounted for, contents as registered, oddities counted."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+from dagster import (
+    AssetCheckExecutionContext,
+    AssetCheckResult,
+    AssetChecksDefinition,
+    AssetCheckSeverity,
+    AssetKey,
+    multi_asset_check,
+)
+
+from taxi_assets.data_dir import DataDir
+from taxi_assets.datasets.columns import Dataset
+from taxi_assets.datasets.months import TripMonth
+from taxi_assets.orchestration.checks.months import Finding, Look, MonthCheck, results
+from taxi_assets.orchestration.resources.local_files import LocalFiles
+from taxi_assets.steps.files.raw_file import read_manifest
+from taxi_assets.steps.files.sql import escape_glob, identifier
+
+ACCOUNTED_FOR = MonthCheck(
+    "every_line_accounted_for",
+    "Data lines of the published file = rows in clean + rows in rejected.",
+    blocking=True,
+)
+CONTENTS = MonthCheck(
+    "contents_as_registered",
+    "Columns and types are the registry's, the pickup time is never null, and file_month is the month of the file.",
+    blocking=True,
+)
+ODDITIES = MonthCheck(
+    "oddities",
+    "Trips that are odd but possible: kept, counted, shown as a warning.",
+    severity=AssetCheckSeverity.WARN,
+)
+
+
+def clean_checks(dataset: Dataset) -> AssetChecksDefinition:
+    """The three checks of ``clean/<dataset>_tripdata``; the first two block what is downstream."""
+    key = AssetKey(["clean", dataset.table])
+
+    @multi_asset_check(
+        name=f"check_clean_{dataset.table}",
+        specs=[check.spec(key) for check in (ACCOUNTED_FOR, CONTENTS, ODDITIES)],
+        can_subset=True,
+    )
+    def check_clean(context: AssetCheckExecutionContext, files: LocalFiles) -> Iterator[AssetCheckResult]:
+        data_dir = files.data_dir
+        looks: dict[MonthCheck, Look] = {
+            ACCOUNTED_FOR: lambda month: accounted_for(month, data_dir),
+            CONTENTS: lambda month: contents_as_registered(month, dataset, data_dir),
+            ODDITIES: lambda month: oddities(month, data_dir),
+        }
+        yield from results(context, dataset, data_dir, looks)
+
+    return check_clean
+
+
+def accounted_for(month: TripMonth, data_dir: DataDir) -> Finding:
+    """Compares the raw file's line count, taken when it was fetched, with the rows that the two files hold."""
+    raw = read_manifest(data_dir.raw_dir(month.dataset), month)
+    if raw is None:
+        return Finding(passed=True, figures={"published": "raw file is gone"})
+    clean, rejected = rows_of(data_dir, month)
+    return Finding(
+        passed=raw.published_rows == clean + rejected,
+        figures={"published": raw.published_rows, "clean": clean, "refused": rejected},
+        note=f"{raw.path.name} has {raw.published_rows:,} data lines, but clean and rejected hold "
+        f"{clean:,} + {rejected:,}",
+    )
+
+
+def rows_of(data_dir: DataDir, month: TripMonth) -> tuple[int, int]:
+    """Rows in the month's clean and rejected files, from their footers."""
+    return clean_rows(data_dir, month), _rows(data_dir.rejected(month))
+
+
+def clean_rows(data_dir: DataDir, month: TripMonth) -> int:
+    """Rows in the month's clean file. Where it was fetched from the lake, there is no rejected file beside it."""
+    return _rows(data_dir.clean(month))
+
+
+def _rows(path: Path) -> int:
+    from pyarrow import parquet
+
+    return int(cast("Any", parquet.read_metadata(path)).num_rows)
+
+
+def total_of(data_dir: DataDir, month: TripMonth, column: str) -> float | None:
+    """Sum of a column over the month's clean file."""
+    import duckdb
+
+    with duckdb.connect() as connection:
+        found = connection.execute(
+            f"SELECT sum({identifier(column)}) FROM read_parquet(?)", [escape_glob(str(data_dir.clean(month)))]
+        ).fetchone()
+    return None if found is None else found[0]
+
+
+def contents_as_registered(month: TripMonth, dataset: Dataset, data_dir: DataDir) -> Finding:
+    """Reads the clean file's own schema and statistics; it trusts nothing that the clean step reported."""
+    import duckdb
+
+    path = escape_glob(str(data_dir.clean(month)))
+    with duckdb.connect() as connection:
+        described = connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [path]).fetchall()
+        found = [(str(name), str(kind)) for name, kind, *_ in described]
+        expected = [(column.name, column.type.duckdb) for column in dataset.table_columns]
+        if found != expected:
+            differing = sorted(set(found) ^ set(expected)) or "the order of columns differs"
+            return Finding(passed=False, figures={"columns": "differ"}, note=f"{path}: columns differ: {differing}")
+        counted = connection.execute(
+            f"SELECT count(*) FILTER ({identifier(dataset.pickup)} IS NULL), "
+            "count(*) FILTER (file_month IS DISTINCT FROM ?) FROM read_parquet(?)",
+            [month.first_day, path],
+        ).fetchone()
+    no_pickup, other_month = counted or (0, 0)
+    return Finding(
+        passed=not (no_pickup or other_month),
+        figures={"columns": len(found), "without pickup": no_pickup, "of another month": other_month},
+        note=f"{path}: {no_pickup:,} rows without a pickup time, {other_month:,} with another file_month",
+    )
+
+
+def oddities(month: TripMonth, data_dir: DataDir) -> Finding:
+    """Counts what the rules call odd; the published data is kept as it is."""
+    from taxi_assets.steps.clean.oddities import count_oddities
+
+    counted = count_oddities(data_dir.clean(month), month)
+    there = {name: count for name, count in counted.items() if count}
+    note = ", ".join(f"{count:,} {name}" for name, count in there.items())
+    return Finding(passed=not there, figures=counted, note=note)

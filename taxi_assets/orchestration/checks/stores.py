@@ -1,0 +1,145 @@
+"""Checks of ``postgres``, ``lake`` and ``warehouse``: the rows of the clean file in every store, and its money.
+
+Belongs here: what two places say of the same month, counted in both. Not here: what is wrong within the clean file.
+"""
+
+from collections.abc import Callable, Iterator
+
+from dagster import (
+    AssetCheckExecutionContext,
+    AssetCheckResult,
+    AssetChecksDefinition,
+    AssetCheckSeverity,
+    AssetKey,
+    multi_asset_check,
+)
+
+from taxi_assets.data_dir import DataDir
+from taxi_assets.datasets.columns import Dataset
+from taxi_assets.datasets.months import TripMonth
+from taxi_assets.orchestration.checks.clean import clean_rows, total_of
+from taxi_assets.orchestration.checks.months import Finding, Look, MonthCheck, results
+from taxi_assets.orchestration.resources.lake import LakeResource
+from taxi_assets.orchestration.resources.local_files import LocalFiles
+from taxi_assets.orchestration.resources.postgres import Postgres
+from taxi_assets.orchestration.resources.warehouse import WarehouseResource
+from taxi_assets.steps.lake.copy import lake_rows
+
+ZONES_ARE_KNOWN = MonthCheck(
+    "zones_are_known",
+    "Every pickup and dropoff zone is in public.taxi_zones, as a foreign key would demand; others are kept, and "
+    "warned about.",
+    severity=AssetCheckSeverity.WARN,
+)
+
+CENTS_PER_MILLION_ROWS = 0.01
+"""Stores add doubles in different orders; a cent per million rows is far above that error and far below a fare."""
+
+
+def postgres_checks(dataset: Dataset) -> AssetChecksDefinition:
+    """Row parity of ``postgres/<dataset>_tripdata`` with ``clean``, which blocks, and zones, which warn."""
+    key = AssetKey(["postgres", dataset.table])
+    rows = rows_equal_clean(f"Rows of the month in public.{dataset.table}")
+
+    @multi_asset_check(
+        name=f"check_postgres_{dataset.table}", specs=[rows.spec(key), ZONES_ARE_KNOWN.spec(key)], can_subset=True
+    )
+    def check_postgres(
+        context: AssetCheckExecutionContext, postgres: Postgres, files: LocalFiles
+    ) -> Iterator[AssetCheckResult]:
+        from taxi_assets.steps.postgres.load import count_month
+
+        conninfo = postgres.conninfo()
+        looks: dict[MonthCheck, Look] = {
+            rows: same_rows(key, files.data_dir, lambda month: count_month(conninfo, month)),
+            ZONES_ARE_KNOWN: lambda month: known_zones(conninfo, month),
+        }
+        yield from results(context, dataset, files.data_dir, looks)
+
+    return check_postgres
+
+
+def lake_check(dataset: Dataset) -> AssetChecksDefinition:
+    """The blocking row parity of ``lake/<dataset>_tripdata`` with ``clean``."""
+    key = AssetKey(["lake", dataset.table])
+    rows = rows_equal_clean("Rows in the lake's Parquet, by its own footer")
+
+    @multi_asset_check(name=f"check_lake_{dataset.table}", specs=[rows.spec(key)])
+    def check_lake(
+        context: AssetCheckExecutionContext, lake: LakeResource, files: LocalFiles
+    ) -> Iterator[AssetCheckResult]:
+        opened = lake.open()
+        looks: dict[MonthCheck, Look] = {rows: same_rows(key, files.data_dir, lambda month: lake_rows(opened, month))}
+        yield from results(context, dataset, files.data_dir, looks)
+
+    return check_lake
+
+
+def warehouse_checks(dataset: Dataset) -> AssetChecksDefinition:
+    """Parity of ``warehouse/<dataset>_tripdata`` with ``clean``: rows, and the summed total where there is one."""
+    key = AssetKey(["warehouse", dataset.table])
+    rows = rows_equal_clean("Rows of the month in the warehouse")
+    total = MonthCheck(
+        "totals_equal_clean",
+        f"sum({dataset.total}) in the warehouse = in the clean file, to a cent per million rows.",
+        blocking=True,
+    )
+    checks = (rows, total) if dataset.total else (rows,)
+
+    @multi_asset_check(
+        name=f"check_warehouse_{dataset.table}", specs=[check.spec(key) for check in checks], can_subset=True
+    )
+    def check_warehouse(
+        context: AssetCheckExecutionContext, warehouse: WarehouseResource, files: LocalFiles
+    ) -> Iterator[AssetCheckResult]:
+        opened, data_dir = warehouse.open(), files.data_dir
+
+        def same_total(month: TripMonth) -> Finding:
+            column = dataset.total or ""
+            expected, found = total_of(data_dir, month, column), opened.total(month, column)
+            allowed = CENTS_PER_MILLION_ROWS * max(1.0, clean_rows(data_dir, month) / 1_000_000)
+            return Finding(
+                passed=(found is None and expected is None) or abs((found or 0.0) - (expected or 0.0)) <= allowed,
+                figures={"clean": expected, "warehouse": found, "allowed difference": allowed},
+                note=f"sum({column}) is {found} in the warehouse and {expected} in the clean file",
+            )
+
+        looks: dict[MonthCheck, Look] = {rows: same_rows(key, data_dir, opened.count), total: same_total}
+        yield from results(context, dataset, data_dir, looks)
+
+    return check_warehouse
+
+
+def rows_equal_clean(rows: str) -> MonthCheck:
+    """The check that every store has; ``rows`` says in words which ones are counted."""
+    return MonthCheck("rows_equal_clean", f"{rows} = rows of the clean file, counted in both.", blocking=True)
+
+
+def same_rows(asset: AssetKey, data_dir: DataDir, count: Callable[[TripMonth], int]) -> Look:
+    """Compares what ``count`` finds in the store with the footer of the month's clean file."""
+    layer = asset.path[0]
+
+    def look(month: TripMonth) -> Finding:
+        expected, found = clean_rows(data_dir, month), count(month)
+        return Finding(
+            passed=expected == found,
+            figures={"clean": expected, layer: found},
+            note=f"{layer} has {found:,} rows of this month, its clean file {expected:,}; materialize "
+            f"{asset.to_user_string()} of this month again",
+        )
+
+    return look
+
+
+def known_zones(conninfo: str, month: TripMonth) -> Finding:
+    """Counts trips whose zones are not in the lookup."""
+    from taxi_assets.steps.postgres.zones import count_unknown_zones
+
+    unknown = count_unknown_zones(conninfo, month)
+    if unknown is None:
+        return Finding(passed=True, figures={"compared": "no: materialize postgres/taxi_zones first"})
+    return Finding(
+        passed=not any(unknown.values()),
+        figures=unknown,
+        note=", ".join(f"{count:,} trips with an unknown {column}" for column, count in unknown.items() if count),
+    )

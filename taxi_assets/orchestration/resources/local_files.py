@@ -1,0 +1,34 @@
+"""The local data folder, as a Dagster resource."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dagster import ConfigurableResource, InitResourceContext
+
+from taxi_assets.data_dir import DataDir
+from taxi_assets.orchestration.instance.dead_runs import end_dead_runs, name_process
+
+
+class LocalFiles(ConfigurableResource):  # pyright: ignore[reportMissingTypeArgument]  # no resource yields a value here
+    """Where raw, clean and rejected files lie.
+
+    Attributes:
+        root: ``TAXI_DATA_DIR``, absolute.
+    """
+
+    root: str
+
+    def setup_for_execution(self, context: InitResourceContext) -> None:
+        """Before the first step of a run: says whose run it is, and ends runs that were killed.
+
+        It stands here because every run has this resource.
+        """
+        if context.instance is not None and context.run is not None:
+            name_process(context.instance, context.run.run_id)
+            end_dead_runs(context.instance)
+
+    @property
+    def data_dir(self) -> DataDir:
+        """The folder's layout."""
+        return DataDir(Path(self.root))

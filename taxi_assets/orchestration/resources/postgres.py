@@ -1,0 +1,36 @@
+"""The trips database, as a Dagster resource: the embedded server, or the one that ``TAXI_POSTGRES_URL`` names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dagster import ConfigurableResource
+
+from taxi_assets.data_dir import DataDir
+
+
+class Postgres(ConfigurableResource):  # pyright: ignore[reportMissingTypeArgument]  # no resource yields a value here
+    """Where the trips tables are.
+
+    Attributes:
+        url: ``TAXI_POSTGRES_URL``, given as an ``EnvVar`` so that the UI shows the variable's name and not the
+            password; None: the embedded server.
+        data_root: ``TAXI_DATA_DIR``, below which the embedded server lives.
+    """
+
+    url: str | None
+    data_root: str
+
+    def conninfo(self) -> str:
+        """How libpq reaches the database; starts the embedded server when it is not running.
+
+        Raises:
+            StoreUnavailableError: The embedded server does not start.
+        """
+        if self.url:
+            return self.url
+        from taxi_assets.embedded_postgres.server import EmbeddedPostgres
+
+        server = EmbeddedPostgres(DataDir(Path(self.data_root)).postgres)
+        server.start()
+        return server.conninfo()

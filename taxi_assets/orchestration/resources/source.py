@@ -1,0 +1,55 @@
+"""Where published files come from, as a Dagster resource."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dagster import ConfigurableResource
+
+from taxi_assets.data_dir import DataDir
+from taxi_assets.datasets.months import TripMonth
+from taxi_assets.steps.files.raw_file import OnProgress, RawFile, no_progress
+
+if TYPE_CHECKING:
+    from taxi_assets.steps.raw.fetch import FetchedMonth, Probe
+
+
+class Source(ConfigurableResource):  # pyright: ignore[reportMissingTypeArgument]  # no resource yields a value here
+    """The publisher of the files.
+
+    Attributes:
+        source: ``TAXI_SOURCE``: ``auto``, ``datatalksclub``, ``tlc``, ``sample``, a folder, or a base URL.
+        sample_rows: ``TAXI_SAMPLE_ROWS``: data lines of a synthetic month.
+    """
+
+    source: str
+    sample_rows: int
+
+    def fetch(self, month: TripMonth, data_dir: DataDir, on_progress: OnProgress = no_progress) -> FetchedMonth:
+        """See :func:`taxi_assets.steps.raw.fetch.fetch_month`."""
+        from taxi_assets.steps.raw.fetch import fetch_month
+
+        return fetch_month(month, self.source, data_dir, sample_rows=self.sample_rows, on_progress=on_progress)
+
+    def fetch_landed(self, month: TripMonth, data_dir: DataDir, on_progress: OnProgress = no_progress) -> FetchedMonth:
+        """Takes the month from the file that was dropped into the landing folder instead of from the publisher."""
+        from taxi_assets.steps.raw.fetch import fetch_month
+
+        return fetch_month(month, str(data_dir.accepted), data_dir, on_progress=on_progress)
+
+    def probe(self, month: TripMonth) -> Probe:
+        """See :func:`taxi_assets.steps.raw.fetch.probe_month`; patient for no longer than a sensor's tick may be."""
+        from taxi_assets.steps.raw.fetch import probe_month
+        from taxi_assets.steps.raw.http_retries import HttpPolicy
+
+        # Dagster gives a sensor's tick 60 seconds: a source that is down has to be known as such well before.
+        within_a_tick = HttpPolicy(
+            attempts=2, first_wait=0.5, longest_wait=1.0, longest_retry_after=2.0, connect_timeout=4.0, read_timeout=6.0
+        )
+        return probe_month(month, self.source, sample_rows=self.sample_rows, http=within_a_tick)
+
+    def fetch_zones(self, data_dir: DataDir) -> RawFile:
+        """See :func:`taxi_assets.steps.raw.fetch.fetch_zones`."""
+        from taxi_assets.steps.raw.fetch import fetch_zones
+
+        return fetch_zones(self.source, data_dir)

@@ -1,0 +1,55 @@
+"""Which resources each target gets: the one place where ``local`` and ``gcp`` differ."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dagster import EnvVar
+
+from taxi_assets.orchestration.resources.lake import FolderLakeResource, GcsLakeResource
+from taxi_assets.orchestration.resources.local_files import LocalFiles
+from taxi_assets.orchestration.resources.postgres import Postgres
+from taxi_assets.orchestration.resources.source import Source
+from taxi_assets.orchestration.resources.warehouse import BigQueryDatasetResource, DuckDbResource
+from taxi_assets.settings import Settings
+
+
+def resources_for(settings: Settings) -> dict[str, object]:
+    """Resources by the names under which assets ask for them."""
+    data_root = str(settings.taxi_data_dir)
+    shared: dict[str, object] = {
+        "source": Source(source=settings.taxi_source, sample_rows=settings.taxi_sample_rows),
+        "files": LocalFiles(root=data_root),
+        "postgres": Postgres(
+            url=EnvVar("TAXI_POSTGRES_URL") if settings.taxi_postgres_url else None, data_root=data_root
+        ),
+    }
+    return shared | (_gcp(settings) if settings.taxi_target == "gcp" else _local(settings))
+
+
+def _local(settings: Settings) -> dict[str, object]:
+    lake_root = str(settings.data_dir.lake)
+    return {
+        "lake": FolderLakeResource(root=lake_root),
+        "warehouse": DuckDbResource(catalogue=str(settings.data_dir.warehouse), lake_root=lake_root),
+    }
+
+
+def _gcp(settings: Settings) -> dict[str, object]:
+    access: dict[str, Any] = {
+        "project": settings.gcp_project_id,
+        "location": settings.gcp_location,
+        "bucket": settings.gcp_bucket_name,
+        "dataset": settings.gcp_dataset,
+        "credentials": EnvVar("SECRET_GCP_SERVICE_ACCOUNT") if settings.secret_gcp_service_account else None,
+    }
+    return {
+        "lake": GcsLakeResource(**access),
+        "warehouse": BigQueryDatasetResource(**access, maximum_bytes_billed=settings.taxi_maximum_bytes_billed),
+    }
+
+
+def trips_database(settings: Settings) -> str:
+    """The trips database of these settings for callers outside of a run; starts the embedded server if need be."""
+    url = settings.taxi_postgres_url
+    return Postgres(url=url.get_secret_value() if url else None, data_root=str(settings.taxi_data_dir)).conninfo()

@@ -1,0 +1,1 @@
+"""raw -> clean: typed, normalised Parquet; rejected lines beside it, each with its reason."""

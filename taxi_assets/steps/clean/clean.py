@@ -1,0 +1,298 @@
+"""Raw to clean: a month's published file as typed, normalised Parquet, and the lines that were refused beside it.
+
+Belongs here: the order of the work and what is published when. Not here: how a file is laid out (``layout.py``), the
+queries (``clean_csv.py``, ``clean_parquet.py``), what a value is (``clean_values.py``), and the rules
+(``taxi_assets/steps/clean/rules.py``).
+
+Published data lines = clean + rejected, always, or nothing is published. Memory does not grow with the month. Trips
+keep the file's order, except that those of which a value could not be read come last.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import duckdb
+
+from taxi_assets.data_dir import DataDir, published_atomically, remove_leftovers
+from taxi_assets.datasets.columns import Column
+from taxi_assets.datasets.months import TripMonth
+from taxi_assets.datasets.registry import DATASETS
+from taxi_assets.errors import BrokenFileError, CountMismatchError
+from taxi_assets.steps.clean.csv_layout import read_csv_layout
+from taxi_assets.steps.clean.csv_queries import LOST_ITS_PLACE, CsvQueries
+from taxi_assets.steps.clean.line_numbers import blank_lines_query
+from taxi_assets.steps.clean.oddities import count_oddities
+from taxi_assets.steps.clean.parquet_queries import ParquetQueries, describe
+from taxi_assets.steps.clean.schema import fingerprint
+from taxi_assets.steps.clean.zones import clean_zones
+from taxi_assets.steps.files.duckdb_connection import errors_explained, reporting, working_connection
+from taxi_assets.steps.files.raw_file import CleanMonth, OnProgress, RawFile, no_progress
+from taxi_assets.steps.files.sql import escape_glob, literal
+from taxi_assets.steps.raw.slot import full_disk_reported
+
+__all__ = ["clean_month", "clean_zones", "content_id", "count_oddities", "read_clean", "read_clean_copy"]
+
+CLEAN_VERSION = 1
+"""Raised when the same file would come out differently though neither registry nor rules changed."""
+
+ROW_GROUP_ROWS = 122_880
+"""DuckDB's own size, and the unit in which readers work side by side."""
+
+_FOOTER_KEY = "taxi_assets"
+_DOUBTFUL = "doubtful"
+_NO_REFUSED_LINES = "SELECT 0::BIGINT AS line_number, '' AS reason, '' AS line WHERE false"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Figures:
+    """What a pass found out."""
+
+    rows: int
+    rejected_rows: int
+    unreadable: Mapping[str, int]
+
+
+def clean_month(
+    raw: RawFile,
+    month: TripMonth,
+    data_dir: DataDir,
+    *,
+    threads: int | None = None,
+    memory_limit: str | None = None,
+    on_progress: OnProgress = no_progress,
+) -> CleanMonth:
+    """Makes the month's clean and rejected files from its raw file; does nothing when they are made already.
+
+    The rejected file takes its name first. After a kill between the two, the footers' ids differ, so that
+    :func:`read_clean` does not know the month, and the next run makes both again.
+
+    Args:
+        raw: The published file, verified.
+        month: Which month it is.
+        data_dir: Where clean and rejected files go.
+        threads: How many DuckDB may use; None for the cores there are, up to four.
+        memory_limit: What DuckDB may hold before it spills, such as ``500MB``; None for a default.
+        on_progress: Told bytes of the raw file read, and their total.
+
+    Returns:
+        The figures of the month; ``unchanged`` when nothing was done.
+
+    Raises:
+        LayoutError: The file's columns are not those of the dataset.
+        BrokenFileError: The file cannot be read, or every line of it is refused.
+        CountMismatchError: Lines of the file would be in neither or in both files.
+        StorageFullError: The disk is full.
+    """
+    identity = content_id(raw, month)
+    current = read_clean(month, data_dir)
+    if current is not None and current.content_id == identity:
+        return replace(current, unchanged=True)
+    clean_path, rejected_path = data_dir.clean(month), data_dir.rejected(month)
+    remove_leftovers(clean_path)
+    remove_leftovers(rejected_path)
+    clean_path.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        full_disk_reported(str(month), clean_path.parent),
+        errors_explained(raw.path, clean_path.parent),
+        published_atomically(clean_path) as clean_file,
+        working_connection(clean_path, threads=threads, memory_limit=memory_limit) as connection,
+        published_atomically(rejected_path) as rejected_file,
+    ):
+        # A filter moved below the projection would parse every value twice.
+        connection.execute("SET disabled_optimizers = 'filter_pushdown'")
+        making = _Making(raw, month, identity, connection, clean_file, rejected_file, on_progress)
+        figures = making.from_parquet() if raw.edition == "parquet" else making.from_csv()
+    result = _clean_month(month, data_dir, making.footer(figures))
+    logger.info(
+        "%s: %s clean, %s refused of %s",
+        month,
+        f"{result.rows:,}",
+        f"{result.rejected_rows:,}",
+        f"{raw.published_rows:,}",
+    )
+    return result
+
+
+def read_clean(month: TripMonth, data_dir: DataDir) -> CleanMonth | None:
+    """The month as it was last cleaned, from the footers of its two files.
+
+    Returns:
+        None when there is no clean month: a file is missing, is not one of ours, or the two do not belong together
+        because a run was killed between them.
+    """
+    clean, rejected = _read_footer(data_dir.clean(month)), _read_footer(data_dir.rejected(month))
+    if clean is None or clean != rejected:
+        return None
+    try:
+        return _clean_month(month, data_dir, clean)
+    except (KeyError, TypeError):
+        return None
+
+
+def read_clean_copy(file: BinaryIO, month: TripMonth, data_dir: DataDir) -> CleanMonth | None:
+    """The figures of a clean file that lies elsewhere, from its own footer alone.
+
+    Returns:
+        With the paths that it would have here; None when it is not a clean file of ours.
+    """
+    footer = _read_footer(file)
+    try:
+        return None if footer is None else _clean_month(month, data_dir, footer)
+    except (KeyError, TypeError):
+        return None
+
+
+def content_id(raw: RawFile, month: TripMonth) -> str:
+    """Identifies the rows that cleaning gives: the raw bytes, the month, the registry and the rules together."""
+    facts = (raw.sha256, str(month), fingerprint(DATASETS[month.dataset]), str(CLEAN_VERSION))
+    return hashlib.sha256("\n".join(facts).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class _Making:
+    """One file on its way: what is read, and where the results go before they take their names."""
+
+    raw: RawFile
+    month: TripMonth
+    identity: str
+    connection: duckdb.DuckDBPyConnection
+    clean_file: Path
+    rejected_file: Path
+    on_progress: OnProgress
+
+    def from_csv(self) -> _Figures:
+        """First pass; the second only when the first left lines out."""
+        dataset = DATASETS[self.month.dataset]
+        queries = CsvQueries(self.raw, read_csv_layout(self.raw, dataset), dataset, self.month)
+        try:
+            return self._from_lines(queries)
+        except duckdb.NotImplementedException as error:
+            if LOST_ITS_PLACE not in str(error):
+                raise
+            logger.info("%s: is read once more, by one thread", self.month)
+            return self._from_lines(replace(queries, parallel=False))
+
+    def _from_lines(self, queries: CsvQueries) -> _Figures:
+        all_sound = _Figures(self.raw.published_rows, 0, {})
+        sound = 0
+        if queries.layout.all_crlf and queries.parallel:
+            # Told CRLF, threads take over from each other in the right place, but a lone LF further on would harm its
+            # neighbours. Where every line came out sound there was none.
+            sound = self._copy_sound_trips(replace(queries, line_end=r"\r\n"), all_sound)
+        if sound != self.raw.published_rows:
+            sound = self._copy_sound_trips(queries, all_sound)
+        if sound != self.raw.published_rows:
+            return self._judge_doubtful_lines(queries, sound)
+        self._copy(_NO_REFUSED_LINES, self.rejected_file, all_sound)
+        return all_sound
+
+    def _copy_sound_trips(self, queries: CsvQueries, figures: _Figures) -> int:
+        with reporting(self.connection, self.raw.bytes, self.on_progress):
+            return self._copy(queries.sound_trips(), self.clean_file, figures)
+
+    def _judge_doubtful_lines(self, queries: CsvQueries, sound: int) -> _Figures:
+        """Second pass: refuses lines or salvages them without the values that could not be read."""
+        doubtful = self.raw.published_rows - sound
+        logger.info("%s: %d of %d lines need a second look", self.month, doubtful, self.raw.published_rows)
+        with reporting(self.connection, self.raw.bytes, self.on_progress):
+            self.connection.execute(f"CREATE TEMP TABLE {_DOUBTFUL} AS {queries.doubtful_lines()}")
+        refused, salvaged, unreadable = self._counts(queries.counts(_DOUBTFUL), queries.fallible())
+        figures = _Figures(sound + salvaged, refused, unreadable)
+        self._must_add_up(figures)
+        numbered = blank_lines_query(self.connection, self.raw, queries.layout, _DOUBTFUL)
+        self._copy(numbered, self.rejected_file, figures)
+        sound_file = self.clean_file.with_name(self.clean_file.name.replace(".partial", "-sound.partial"))
+        self.clean_file.rename(sound_file)
+        try:
+            sound_trips = f"SELECT * FROM read_parquet({literal(escape_glob(str(sound_file)))})"
+            salvaged_trips = queries.salvaged_trips(_DOUBTFUL)
+            self._copy(f"{sound_trips} UNION ALL ({salvaged_trips})", self.clean_file, figures)
+        finally:
+            sound_file.unlink()
+        return figures
+
+    def from_parquet(self) -> _Figures:
+        """One pass to count, one to write; refused are rows without a pickup time only."""
+        described = describe(self.connection, self.raw.path)
+        queries = ParquetQueries.of(self.raw.path, described, DATASETS[self.month.dataset], self.month)
+        refused, kept, unreadable = self._counts(queries.counts(), queries.fallible())
+        figures = _Figures(kept, refused, unreadable)
+        self._must_add_up(figures)
+        with reporting(self.connection, self.raw.bytes, self.on_progress):
+            self._copy(queries.trips(), self.clean_file, figures)
+        self._copy(queries.refused_rows() if refused else _NO_REFUSED_LINES, self.rejected_file, figures)
+        return figures
+
+    def footer(self, figures: _Figures) -> dict[str, Any]:
+        """What both footers keep: all of :class:`CleanMonth` that paths do not tell."""
+        return {
+            "rows": figures.rows,
+            "rejected_rows": figures.rejected_rows,
+            "published_rows": self.raw.published_rows,
+            "content_id": self.identity,
+            "raw_sha256": self.raw.sha256,
+            "source": self.raw.source,
+            "synthetic": self.raw.synthetic,
+            "unreadable": dict(figures.unreadable),
+        }
+
+    def _copy(self, query: str, path: Path, figures: _Figures) -> int:
+        """Writes a query's rows as Parquet and returns how many they were."""
+        footer = json.dumps(self.footer(figures))
+        written = self.connection.execute(
+            f"COPY ({query}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd, "
+            f"ROW_GROUP_SIZE {ROW_GROUP_ROWS}, KV_METADATA {{{_FOOTER_KEY}: {literal(footer)}}})"
+        ).fetchone()
+        return int(written[0]) if written else 0
+
+    def _counts(self, query: str, fallible: Sequence[Column]) -> tuple[int, int, dict[str, int]]:
+        """Refused lines, kept lines, and unreadable values of the columns that have any."""
+        refused, kept, *counts = self.connection.execute(query).fetchall()[0]
+        unreadable = {column.name: int(count) for column, count in zip(fallible, counts, strict=True) if count}
+        return int(refused), int(kept), unreadable
+
+    def _must_add_up(self, figures: _Figures) -> None:
+        """Every line is in exactly one of the files, and some are trips.
+
+        Raises:
+            CountMismatchError: The figures do not add up to the published lines.
+            BrokenFileError: All lines are refused.
+        """
+        if figures.rows + figures.rejected_rows != self.raw.published_rows:
+            raise CountMismatchError(
+                f"{self.raw.path}: it has {self.raw.published_rows:,} data lines, but {figures.rows:,} trips and "
+                f"{figures.rejected_rows:,} refused lines were read. Nothing was published. A carriage return inside "
+                "a line does this, or a file that changed while it was read: fetch it again"
+            )
+        if figures.rows == 0:
+            raise BrokenFileError(
+                f"{self.raw.path}: all {figures.rejected_rows:,} lines are refused, so it is not a file of "
+                f"{self.month.dataset} trips. Nothing was published; look at its first lines"
+            )
+
+
+def _clean_month(month: TripMonth, data_dir: DataDir, footer: Mapping[str, Any]) -> CleanMonth:
+    return CleanMonth(path=data_dir.clean(month), rejected_path=data_dir.rejected(month), **footer)
+
+
+def _read_footer(file: Path | BinaryIO) -> dict[str, Any] | None:
+    """What a file's footer keeps, or None when it is not a finished file of ours."""
+    from pyarrow import parquet
+
+    if isinstance(file, Path) and not file.is_file():
+        return None
+    try:
+        metadata = cast("dict[bytes, bytes] | None", cast("Any", parquet.read_metadata(file)).metadata)
+        footer: dict[str, Any] = json.loads((metadata or {})[_FOOTER_KEY.encode()])
+    except (KeyError, OSError, ValueError):  # pyarrow's complaints about a broken file are ValueErrors or OSErrors
+        return None
+    return footer

@@ -1,0 +1,243 @@
+"""How a published file is laid out, read from the file itself and never concluded from its month.
+
+Belongs here: the header of a CSV or Parquet file, which canonical column each of its columns is, and what a glance at
+the first data lines tells about how to read the rest fast. Not here: reading the rest (``clean_sql.py``,
+``clean.py``).
+
+Files are re-issued in newer layouts (fhv 2019 gained a column), so a calendar of layouts would refuse good files.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+from collections import Counter
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, cast
+
+from taxi_assets.datasets.columns import Dataset
+from taxi_assets.datasets.registry import DATASETS
+from taxi_assets.datasets.vocabulary import IGNORED_COLUMNS
+from taxi_assets.errors import BrokenFileError, LayoutError
+from taxi_assets.steps.files.raw_file import RawFile
+
+MAX_LINE_BYTES = 2_000_000
+"""Lines longer than this are not trip records; it is also DuckDB's own limit."""
+
+_SAMPLED_LINES = 300
+
+
+@dataclass(frozen=True)
+class ColumnMap:
+    """Which columns of a file hold which canonical column.
+
+    Attributes:
+        header: Names in the file's order, as published, without surrounding blanks and quotes.
+        positions: Canonical name to positions in ``header``. Almost always one; fhv 2018 has two columns for the
+            dispatching base, of which the first that is filled counts.
+    """
+
+    header: tuple[str, ...]
+    positions: dict[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class CsvLayout:
+    """What must be known to read a CSV file.
+
+    Attributes:
+        columns: Its columns.
+        lines_before_data: The header and blank lines before it.
+        skip: The same as DuckDB counts it.
+        blank_lines_after_header: Blank lines directly after the header, which early releases have.
+        surplus: Fields that data lines have beyond the header's; empty in every file seen (green 2013 to 2015-06).
+        quoted: Fields stand in double quotes (fhv 2017-07 to 2018).
+        all_crlf: The header stands in the first line, no blank line follows, and the first few hundred lines all end
+            CRLF. Only speed depends on it.
+        sampled: For each position, the texts of the first lines, without quotes. Only speed depends on them.
+    """
+
+    columns: ColumnMap
+    lines_before_data: int
+    skip: int
+    blank_lines_after_header: int
+    surplus: int
+    quoted: bool
+    all_crlf: bool
+    sampled: tuple[frozenset[str], ...]
+
+
+def read_csv_layout(raw: RawFile, dataset: Dataset) -> CsvLayout:
+    """Reads the header and the first few hundred lines of a CSV file.
+
+    Raises:
+        LayoutError: The header is not one of ``dataset``.
+        BrokenFileError: The file has no lines, or lines of a length that no trip has.
+    """
+    with _text(raw) as lines:
+        header_line, lines_before_data, skip = _header(lines, raw.path)
+        columns = map_columns([_unquoted(name) for name in header_line.split(",")], dataset, raw.path)
+        blank_lines, sample = _sample(lines, raw.path)
+    rows = [line.split(",") for line in sample]
+    width = len(columns.header)
+    return CsvLayout(
+        columns=columns,
+        lines_before_data=lines_before_data,
+        skip=skip,
+        blank_lines_after_header=blank_lines,
+        surplus=max(0, *(len(row) - width for row in rows if not _has_text(row[width:])), 0),
+        quoted=any(line.startswith('"') for line in sample),
+        all_crlf=_all_crlf(raw),
+        sampled=tuple(
+            frozenset(row[position].strip('"') for row in rows if position < len(row)) for position in range(width)
+        ),
+    )
+
+
+def map_columns(names: Sequence[str], dataset: Dataset, path: Path) -> ColumnMap:
+    """Finds the canonical column of each of a file's columns, whatever their order and case.
+
+    Args:
+        names: The file's columns in its order.
+        dataset: What the file should be.
+        path: The file, for the messages.
+
+    Raises:
+        LayoutError: A name is empty, repeated, or not in the registry; a column that every file of the dataset has is
+            missing; or the columns are those of another dataset.
+    """
+    header = tuple(name.strip() for name in names)
+    if not any(header):
+        raise LayoutError(f"{path}: the header is empty, so its columns have no names; nothing was cleaned")
+    _refuse_repeated(header, path)
+    positions, unknown = _match(header, dataset)
+    missing = [name for name in dataset.essential if name not in positions]
+    if unknown or missing:
+        raise LayoutError(_explain(header, dataset, unknown, missing, path))
+    return ColumnMap(header, positions)
+
+
+def _match(header: Sequence[str], dataset: Dataset) -> tuple[dict[str, tuple[int, ...]], list[str]]:
+    """Positions by canonical name, and the names that the dataset does not know."""
+    canonical = {alias: column.name for column in dataset.columns for alias in (column.name, *column.aliases)}
+    positions: dict[str, tuple[int, ...]] = {}
+    unknown: list[str] = []
+    for position, name in enumerate(header):
+        if name.lower() in IGNORED_COLUMNS:
+            continue
+        column = canonical.get(name.lower())
+        if column is None:
+            unknown.append(name)
+        else:
+            positions[column] = (*positions.get(column, ()), position)
+    return positions, unknown
+
+
+def _explain(header: Sequence[str], dataset: Dataset, unknown: list[str], missing: list[str], path: Path) -> str:
+    """Says what is wrong with a header and what to do about it."""
+    for other in DATASETS.values():
+        positions, unknown_there = _match(header, other)
+        if other is not dataset and not unknown_there and all(name in positions for name in other.essential):
+            return (
+                f"{path}: these are the columns of {other.name}, not of {dataset.name} ({', '.join(header)}). "
+                f"Nothing was cleaned; put the {dataset.name} file in its place, then materialize raw/{dataset.table} "
+                "again"
+            )
+    problems: list[str] = []
+    if unknown:
+        problems.append(
+            f"the registry does not know {_quoted_list(unknown)}. If TLC added "
+            f"{'a column' if len(unknown) == 1 else 'columns'}, append {'it' if len(unknown) == 1 else 'them'} to "
+            f"taxi_assets/datasets/{dataset.name}.py; if it is a new name of a known column, add it to that column's "
+            "aliases there or in taxi_assets/datasets/vocabulary.py"
+        )
+    if missing:
+        problems.append(
+            f"no column for {_quoted_list(missing)}, which every {dataset.name} file has had. If TLC renamed it, add "
+            "the new name to its aliases; if it is gone for good, take it out of the dataset's `essential` in "
+            f"taxi_assets/datasets/{dataset.name}.py"
+        )
+    return f"{path}: {'; and '.join(problems)}. Nothing was cleaned; the header is: {', '.join(header)}"
+
+
+def _refuse_repeated(header: Sequence[str], path: Path) -> None:
+    counts = Counter(name.lower() for name in header)
+    repeated = [name for name, count in counts.items() if count > 1]
+    if repeated:
+        raise LayoutError(
+            f"{path}: the header repeats {_quoted_list(repeated)}, so it is not known which column is meant; nothing "
+            f"was cleaned. The header is: {', '.join(header)}"
+        )
+
+
+@contextmanager
+def _text(raw: RawFile) -> Generator[IO[bytes]]:
+    """The file's bytes, decompressed, from the start."""
+    if raw.edition == "csv.gz":
+        with gzip.open(raw.path, "rb") as stream:
+            yield cast("IO[bytes]", stream)
+    else:
+        with io.BufferedReader(io.FileIO(raw.path)) as stream:
+            yield stream
+
+
+def _header(lines: IO[bytes], path: Path) -> tuple[str, int, int]:
+    """The first line that is not blank, how many lines it and those before it are, and what DuckDB is to skip."""
+    count = skip = 0
+    while line := _line(lines, path):
+        count += 1
+        if line.strip(b"\r\n"):
+            return line.decode("utf-8-sig", errors="replace").rstrip("\r\n"), count, skip + 1
+        # At the start of a file DuckDB takes the CR and the LF of a blank line for a line each.
+        skip += len(line)
+    raise BrokenFileError(f"{path}: the file has no header and no lines; nothing was cleaned")
+
+
+def _sample(lines: IO[bytes], path: Path) -> tuple[int, list[str]]:
+    """How many blank lines follow the header, and the first data lines."""
+    blank_lines = 0
+    sample: list[str] = []
+    while len(sample) < _SAMPLED_LINES and (line := _line(lines, path)):
+        text = line.decode("latin-1").rstrip("\r\n")
+        if text:
+            sample.append(text)
+        elif not sample:
+            blank_lines += 1
+    return blank_lines, sample
+
+
+def _all_crlf(raw: RawFile) -> bool:
+    """Whether each of the first lines has text and ends CRLF."""
+    with _text(raw) as lines:
+        first = [_line(lines, raw.path) for _ in range(_SAMPLED_LINES)]
+    return all(line.endswith(b"\r\n") and line.strip(b"\r\n") for line in first if line)
+
+
+def _line(lines: IO[bytes], path: Path) -> bytes:
+    line = lines.readline(MAX_LINE_BYTES + 1)
+    if len(line) > MAX_LINE_BYTES:
+        raise line_too_long(path)
+    return line
+
+
+def line_too_long(path: Path) -> BrokenFileError:
+    """The error for a file with a line that cannot be a trip record."""
+    return BrokenFileError(
+        f"{path}: a line is longer than {MAX_LINE_BYTES:,} bytes, so this is not a file of trip records, or its line "
+        "ends are lost. Nothing was cleaned; look at the file, then materialize its raw asset again"
+    )
+
+
+def _unquoted(name: str) -> str:
+    return name.strip().strip('"').strip()
+
+
+def _has_text(fields: Sequence[str]) -> bool:
+    return any(field.strip(' "') for field in fields)
+
+
+def _quoted_list(names: Sequence[str]) -> str:
+    return ", ".join(repr(name) for name in names)

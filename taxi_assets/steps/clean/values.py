@@ -1,0 +1,262 @@
+"""SQL expressions that turn what a file says into a canonical value.
+
+Belongs here: one expression for each type a column can have and each type it can arrive in. Every expression gives
+NULL for what is blank and for what cannot be read; :func:`is_blank` tells the two apart. For the fast pass there are
+quick readings, which read the usual forms only and know when they do not apply. Not here: the queries around them
+(``clean_csv.py``, ``clean_parquet.py``).
+
+Nothing is guessed: DuckDB alone would round ``1.5`` to a code of 2, read ``epoch`` as a time and keep ``inf`` as a
+fare.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Set
+from dataclasses import dataclass
+
+from taxi_assets.datasets.columns import Column, ColumnType, Dataset
+from taxi_assets.datasets.months import TripMonth
+from taxi_assets.steps.clean.rules import REFUSE
+from taxi_assets.steps.files.sql import identifier, literal
+
+_BLANKS = "' \t\u00a0'"
+# TLC writes the first form in every file seen; the others are what spreadsheets and NYC Open Data make of it. The year
+# is spelled out because DuckDB would take "19-1-1" for the year 19.
+_TIME_FORMAT = "'%Y-%m-%d %H:%M:%S'"
+_OTHER_TIMES = (
+    r"'[1-9]\d{3}-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?"
+    r"|\d{1,2}/\d{1,2}/[1-9]\d{3}( \d{1,2}:\d{2}(:\d{2})?( [AP]M)?)?'"
+)
+_OTHER_TIME_FORMATS = (
+    "['%Y-%m-%d %H:%M:%S', '%Y-%m-%d %H:%M:%S.%f', '%Y-%m-%dT%H:%M:%S', '%Y-%m-%dT%H:%M:%S.%f', '%Y-%m-%d %H:%M', "
+    "'%Y-%m-%dT%H:%M', '%Y-%m-%d', '%m/%d/%Y %I:%M:%S %p', '%m/%d/%Y %I:%M %p', '%m/%d/%Y %H:%M:%S', "
+    "'%m/%d/%Y %H:%M', '%m/%d/%Y']"
+)
+_WHOLE_TYPES = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"})
+_TIME_TYPES = frozenset({"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "DATE"})
+
+NULL_TYPE = "NULL"
+"""Type of a Parquet column that has no values at all (``ehail_fee``, ``airport_fee`` in many months)."""
+
+
+def is_blank(text: str) -> str:
+    """Whether a text says nothing: empty, or blanks only."""
+    return f"trim({text}, {_BLANKS}) = ''"
+
+
+def from_text(column: Column, text: str, *, words_first: bool = False) -> str:
+    """The value of ``column`` that ``text`` stands for.
+
+    Args:
+        column: What is read.
+        text: SQL expression of type VARCHAR.
+        words_first: Try the code table's words before numbers, for files that have words. The value is the same.
+    """
+    match column.type:
+        case ColumnType.TIME | ColumnType.DATE:
+            return _time(text)
+        case ColumnType.CODE | ColumnType.INTEGER:
+            return _whole(column, text, words_first=words_first)
+        case ColumnType.NUMBER:
+            return (
+                f"CASE WHEN {text} <> '' AND isfinite(TRY_CAST({text} AS DOUBLE)) THEN TRY_CAST({text} AS DOUBLE) END"
+            )
+        case ColumnType.TEXT:
+            return _text(column, text)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How one column is read in the fast pass.
+
+    Attributes:
+        value: SQL expression of the canonical value.
+        sound: SQL predicate: the value is what the full reading gives. Where it does not hold, the second pass decides.
+    """
+
+    value: str
+    sound: str
+
+
+def quick_reading(column: Column, text: str, name: str, sampled: Set[str]) -> Reading:
+    """The cheapest reading that fits what a column's first lines look like.
+
+    Args:
+        column: What is read; optional or not.
+        text: SQL expression of type VARCHAR.
+        name: What the value is called where ``sound`` is evaluated.
+        sampled: Texts seen in the column. They decide about speed only.
+    """
+    blank = f"{text} = ''"
+    # A cast that fails costs three times one that succeeds.
+    filled = f"CASE WHEN {text} <> '' THEN TRY_CAST({text} AS {column.type.duckdb}) END"
+    cast = filled if "" in sampled else f"TRY_CAST({text} AS {column.type.duckdb})"
+    usual = all(_is_usual(column, value) for value in sampled)
+    if usual and column.type is ColumnType.NUMBER:
+        return Reading(cast, f"(isfinite({name}) OR {blank})")
+    if usual and column.type is ColumnType.CODE:
+        # The cast would round 1.5. What has as many characters as its value has digits was not rounded; to look for
+        # points and minus signs instead takes five times as long. Codes of four digits are left to the second pass.
+        digits = f"1 + CAST({name} >= 10 AS INTEGER) + CAST({name} >= 100 AS INTEGER)"
+        return Reading(cast, f"(strlen({text}) = {digits} OR {blank})")
+    if usual and column.type is ColumnType.TIME:
+        return Reading(_usual_time(text), f"({name} IS NOT NULL OR {blank})")
+    if usual and column.type is ColumnType.TEXT:
+        return _quick_text(column, text, name, blank)
+    words_first = any(character.isalpha() for value in sampled for character in value)
+    full = from_text(column, text, words_first=words_first)
+    # Quotes belong to the layout, never to a text: the second pass takes them off.
+    unquoted = f" AND NOT contains({text}, '\"')" if column.type is ColumnType.TEXT else ""
+    return Reading(full, f"(({name} IS NOT NULL OR {is_blank(text)}){unquoted})")
+
+
+_USUAL = {
+    ColumnType.CODE: re.compile(r"(0|[1-9]\d{0,2})?"),
+    ColumnType.NUMBER: re.compile(r"[-\d.]*"),
+    ColumnType.TIME: re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)?"),
+    ColumnType.TEXT: re.compile(r"[!-~]*"),
+}
+
+
+def _is_usual(column: Column, value: str) -> bool:
+    """Whether a quick reading is enough for a sampled text."""
+    if column.type is ColumnType.TEXT and column.meanings:
+        return value in column.meanings or not value
+    pattern = _USUAL.get(column.type)
+    return pattern is not None and pattern.fullmatch(value) is not None
+
+
+def _quick_text(column: Column, text: str, name: str, blank: str) -> Reading:
+    if column.meanings:
+        return Reading(f"CASE WHEN {text} IN ({_meanings(column)}) THEN {text} END", f"({name} IS NOT NULL OR {blank})")
+    unusual = (" ", "\t", "\u00a0", '"')
+    plain = " AND ".join(f"NOT contains({text}, {literal(character)})" for character in unusual)
+    return Reading(f"nullif({text}, '')", f"({plain} AND NOT contains({text}, chr(0)))")
+
+
+def from_type(column: Column, value: str, arrives_as: str) -> str | None:
+    """The value of ``column`` for a Parquet column of the DuckDB type ``arrives_as``.
+
+    Returns:
+        The expression, or None when no value of that type can be one of the column.
+    """
+    if arrives_as == NULL_TYPE:
+        return f"CAST(NULL AS {column.type.duckdb})"
+    if arrives_as == "VARCHAR":
+        return from_text(column, value)
+    match column.type:
+        case ColumnType.TIME | ColumnType.DATE:
+            # A time with a zone is not one of these: TLC's wall clock has none, and to convert it would be a guess.
+            return f"TRY_CAST({value} AS TIMESTAMP)" if arrives_as in _TIME_TYPES else None
+        case ColumnType.CODE | ColumnType.INTEGER:
+            return _whole_from_number(column, value, arrives_as)
+        case ColumnType.NUMBER:
+            number = f"CAST({value} AS DOUBLE)"
+            return f"CASE WHEN isfinite({number}) THEN {number} END" if _is_number(arrives_as) else None
+        case ColumnType.TEXT:
+            # Flags of yellow 2009 and 2010 arrive as numbers: 0.0 is a word of their code table.
+            return from_text(column, f"CAST({value} AS VARCHAR)") if _is_number(arrives_as) else None
+
+
+def table_row(dataset: Dataset, month: TripMonth, value: Callable[[Column], str | None]) -> str:
+    """The select list of a clean row: all columns of the table in its order, then ``file_month``.
+
+    Args:
+        dataset: Whose row.
+        month: Which month's file it comes from.
+        value: Gives a column's expression, or None for a column that the file lacks, which becomes NULL.
+    """
+    row = [
+        f"{value(column) or f'CAST(NULL AS {column.type.duckdb})'} AS {identifier(column.name)}"
+        for column in dataset.columns
+    ]
+    return ", ".join([*row, f"DATE '{month.first_day}' AS file_month"])
+
+
+def refusal() -> str:
+    """The name of the first rule that refuses a line, else NULL, given the facts that the rules speak of."""
+    cases = " ".join(f"WHEN {rule.predicate} THEN {literal(rule.name)}" for rule in REFUSE)
+    return f"CASE {cases} END"
+
+
+def cannot_fail(column: Column, arrives_as: str) -> bool:
+    """Whether every value of that type is one of the column, so that nothing needs counting."""
+    return arrives_as == NULL_TYPE or (
+        (column.type is ColumnType.TIME and arrives_as in {"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "DATE"})
+        or (column.type is ColumnType.NUMBER and arrives_as in _WHOLE_TYPES)
+        or arrives_as == column.type.duckdb == "SMALLINT"
+    )
+
+
+def _time(text: str) -> str:
+    trimmed = f"trim({text}, {_BLANKS})"
+    return (
+        f"coalesce({_usual_time(text)}, CASE WHEN {text} <> '' AND regexp_full_match({trimmed}, {_OTHER_TIMES}) "
+        f"THEN try_strptime({trimmed}, {_OTHER_TIME_FORMATS}) END)"
+    )
+
+
+def _usual_time(text: str) -> str:
+    # The bounds keep out 0000, which DuckDB takes for a year before our era, and words such as "epoch".
+    bounds = f"strlen({text}) = 19 AND {text} >= '0001' AND {text} < ':'"
+    return f"CASE WHEN {bounds} THEN try_strptime({text}, {_TIME_FORMAT}) END"
+
+
+def _whole(column: Column, text: str, *, words_first: bool) -> str:
+    """A whole number in digits (``2``), as a decimal (``2.0``), or as a word of the column's code table."""
+    kind = column.type.duckdb
+    # A point or a minus sign (15e-1) may hide a fraction, which the cast would round away.
+    digits = (
+        f"CASE WHEN {text} <> '' AND NOT contains({text}, '.') AND NOT contains({text}, '-') "
+        f"THEN TRY_CAST({text} AS {kind}) END"
+    )
+    decimal = f"CASE WHEN {text} <> '' THEN {_whole_from_double(f'TRY_CAST({text} AS DOUBLE)', kind)} END"
+    if not column.codes:
+        return f"coalesce({digits}, {decimal})"
+    words = _word(column, text)
+    return f"coalesce({words}, {digits}, {decimal})" if words_first else f"coalesce({digits}, {decimal}, {words})"
+
+
+def _whole_from_number(column: Column, value: str, arrives_as: str) -> str | None:
+    kind = column.type.duckdb
+    if arrives_as in _WHOLE_TYPES or arrives_as == "BOOLEAN":
+        return f"TRY_CAST({value} AS {kind})"
+    return _whole_from_double(f"CAST({value} AS DOUBLE)", kind) if _is_number(arrives_as) else None
+
+
+def _whole_from_double(double: str, kind: str) -> str:
+    return f"CASE WHEN {double} = trunc({double}) THEN TRY_CAST({double} AS {kind}) END"
+
+
+def _text(column: Column, text: str) -> str:
+    """Text without surrounding blanks; words of the code table become their values.
+
+    A NUL byte makes it unreadable: Postgres cannot store one.
+    """
+    stripped = f"CASE WHEN NOT contains({text}, chr(0)) THEN nullif(trim({text}, {_BLANKS}), '') END"
+    if not column.meanings:
+        return stripped
+    return f"CASE WHEN {text} IN ({_meanings(column)}) THEN {text} ELSE coalesce({_word(column, text)}, {stripped}) END"
+
+
+def _meanings(column: Column) -> str:
+    """The values of a text column's code table, as SQL literals."""
+    return ", ".join(literal(str(value)) for value in column.meanings)
+
+
+def _word(column: Column, text: str) -> str:
+    """The code that a word stands for, whatever its case; values of text columns stand for themselves."""
+    words = dict(column.codes)
+    if column.type is ColumnType.TEXT:
+        words.update({str(value).upper(): value for value in column.meanings})
+    cases = " ".join(
+        f"WHEN {literal(word)} THEN {literal(value) if isinstance(value, str) else value}"
+        for word, value in words.items()
+    )
+    # A bare 4 is an INTEGER, and would widen the whole column.
+    return f"CAST(CASE upper(trim({text}, {_BLANKS})) {cases} END AS {column.type.duckdb})"
+
+
+def _is_number(arrives_as: str) -> bool:
+    return arrives_as in _WHOLE_TYPES | {"FLOAT", "DOUBLE", "BOOLEAN"} or arrives_as.startswith("DECIMAL")

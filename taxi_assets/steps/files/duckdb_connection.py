@@ -1,0 +1,109 @@
+"""DuckDB connections for the steps: bounded memory, spilling into the data folder, errors of ours.
+
+Belongs here: how a connection is set up and what its errors become. Not here: any query.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import duckdb
+
+from taxi_assets.errors import BrokenFileError, StorageFullError
+from taxi_assets.steps.files.raw_file import OnProgress, no_progress
+
+DEFAULT_MEMORY = "750MB"
+"""What DuckDB may hold. More is not faster: the work is a stream."""
+
+MAX_THREADS = 4
+"""Unpacking gzip takes one thread; beyond four the others wait for it, and each holds a row group in memory."""
+
+_SECONDS_BETWEEN_REPORTS = 1.0
+_FULL = ("No space left on device", "Disk quota exceeded", "File too large", "max_temp_directory_size")
+
+
+@contextmanager
+def working_connection(
+    spill_beside: Path, *, threads: int | None = None, memory_limit: str | None = None
+) -> Generator[duckdb.DuckDBPyConnection]:
+    """A connection in memory that spills beside the file that is being made.
+
+    Args:
+        spill_beside: The file in the making. What does not fit into memory goes into a folder beside it, which is gone
+            afterwards; ``remove_leftovers`` of that file removes what a killed process left.
+        threads: How many, or None for as many as there are cores, up to :data:`MAX_THREADS`.
+        memory_limit: As DuckDB writes it, or None for :data:`DEFAULT_MEMORY`.
+    """
+    spill = spill_beside.with_name(f".{spill_beside.name}.{os.getpid()}-{uuid4().hex[:8]}.partial")
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "threads": threads or min(os.cpu_count() or 1, MAX_THREADS),
+        "memory_limit": memory_limit or DEFAULT_MEMORY,
+        "temp_directory": str(spill),
+        "preserve_insertion_order": True,
+        # All that is used is built in; nothing is to be looked for on the network.
+        "autoinstall_known_extensions": False,
+    }
+    try:
+        with duckdb.connect(config=config) as connection:
+            yield connection
+    finally:
+        shutil.rmtree(spill, ignore_errors=True)
+
+
+@contextmanager
+def errors_explained(path: Path, folder: Path) -> Generator[None]:
+    """Turns DuckDB's complaints about a file or a full disk into our errors.
+
+    Args:
+        path: The file that is read.
+        folder: Where files are written.
+
+    Raises:
+        StorageFullError: A disk, quota or size limit is exhausted.
+        BrokenFileError: The file cannot be read as what it is meant to be.
+    """
+    try:
+        yield
+    except duckdb.Error as error:
+        text = str(error)
+        if any(reason in text for reason in _FULL):
+            raise StorageFullError(
+                f"{path}: {folder} is full ({text.splitlines()[0]}). The previous clean files are untouched; free "
+                "space, then run again"
+            ) from error
+        if isinstance(error, (duckdb.InvalidInputException, duckdb.IOException, duckdb.SerializationException)):
+            raise BrokenFileError(
+                f"{path}: DuckDB cannot read it ({text.splitlines()[0]}). The previous clean files are untouched; look "
+                "at the file, then materialize its raw asset again"
+            ) from error
+        raise
+
+
+@contextmanager
+def reporting(connection: duckdb.DuckDBPyConnection, total: int, on_progress: OnProgress) -> Generator[None]:
+    """Tells ``on_progress`` about once a second how much of ``total`` the running query has done."""
+    if on_progress is no_progress:
+        yield
+        return
+    over = threading.Event()
+
+    def report() -> None:
+        while not over.wait(_SECONDS_BETWEEN_REPORTS):
+            percent = connection.query_progress()
+            if percent > 0:
+                on_progress(int(total * min(percent, 100.0) / 100), total)
+
+    reporter = threading.Thread(target=report, name="clean-progress", daemon=True)
+    reporter.start()
+    try:
+        yield
+    finally:
+        over.set()
+        reporter.join()
+    on_progress(total, total)

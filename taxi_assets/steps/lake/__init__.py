@@ -1,0 +1,1 @@
+"""raw, clean -> lake: a folder or a GCS bucket laid out alike, and the way back from it."""

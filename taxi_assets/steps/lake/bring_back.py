@@ -1,0 +1,156 @@
+"""lake -> raw, clean: a month brought back to a machine that does not have it.
+
+Belongs here: what happens when a layer runs where its input was never made, as in a pod with an empty disk, or was
+removed since. Not here: whether it is needed, and which edition is wanted
+(``taxi_assets/orchestration/assets/inputs.py``).
+
+An older edition is never taken for the wanted one: the objects say from which bytes they were made, and that has to
+be what was materialized last.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict
+from datetime import datetime, timezone
+
+from taxi_assets.data_dir import DataDir
+from taxi_assets.datasets.months import TripMonth
+from taxi_assets.errors import BrokenFileError, NotMaterializedError, StoreUnavailableError
+from taxi_assets.steps.clean.clean import read_clean_copy
+from taxi_assets.steps.files.raw_file import CleanMonth, Edition, OnProgress, RawFile, no_progress
+from taxi_assets.steps.lake.copy import Lake, clean_name, fetch_clean, raw_name
+from taxi_assets.steps.raw.slot import RawSlot, discard, full_disk_reported
+from taxi_assets.steps.raw.sources import EDITIONS, Wanted
+from taxi_assets.steps.raw.verify import verify
+
+logger = logging.getLogger(__name__)
+
+
+def clean_from_lake(
+    month: TripMonth,
+    data_dir: DataDir,
+    lake: Lake,
+    *,
+    content_id: str | None = None,
+    on_progress: OnProgress = no_progress,
+) -> CleanMonth:
+    """Fetches the month's clean file, without the refused lines, which no later layer reads.
+
+    Args:
+        month: Which month.
+        data_dir: Gets the file.
+        lake: Has it.
+        content_id: Of the edition that is wanted; None when any will do.
+        on_progress: Told bytes.
+
+    Raises:
+        NotMaterializedError: The lake does not have the month, or has another edition of it.
+        BrokenFileError: The lake's object is not a clean file of ours.
+        StoreUnavailableError: The lake cannot be reached, or the object was replaced while it was read.
+    """
+    there = _clean_in_lake(month, data_dir, lake, needed="clean")
+    if content_id is not None and there.content_id != content_id:
+        raise _other_edition(month, "clean")
+    with full_disk_reported(str(month), there.path.parent):
+        there.path.parent.mkdir(parents=True, exist_ok=True)
+        fetch_clean(lake, month, there.path, on_progress=on_progress)
+    with there.path.open("rb") as file:
+        arrived = read_clean_copy(file, month, data_dir)
+    if arrived is None or arrived != there:
+        there.path.unlink()
+        raise StoreUnavailableError(f"{month}: another run replaced the clean file in the lake while it was fetched")
+    logger.info("%s: fetched the clean file from the lake, %s trips", month, f"{arrived.rows:,}")
+    return arrived
+
+
+def raw_from_lake(
+    month: TripMonth,
+    data_dir: DataDir,
+    lake: Lake,
+    *,
+    sha256: str | None = None,
+    on_progress: OnProgress = no_progress,
+) -> RawFile:
+    """Fetches the month's published file and verifies it as if it came from its source.
+
+    Args:
+        month: Which month.
+        data_dir: Gets the file and its manifest. Without the server's validators, which the lake does not keep: the
+            next fetch from the source compares bytes.
+        lake: Has it.
+        sha256: Of the edition that is wanted; None when any will do.
+        on_progress: Told bytes.
+
+    Raises:
+        NotMaterializedError: The lake does not have the month, or has another edition of it.
+        BrokenFileError: What arrived is not the file that the month in the lake was made from.
+        StoreUnavailableError: The lake cannot be reached.
+    """
+    clean = _clean_in_lake(month, data_dir, lake, needed="raw")
+    if sha256 is not None and clean.raw_sha256 != sha256:
+        raise _other_edition(month, "raw")
+    slot = RawSlot(Wanted.of(month), data_dir.raw_dir(month.dataset))
+    with slot.locked(), full_disk_reported(str(month), slot.folder):
+        held = slot.held()
+        if held is not None and held.sha256 == clean.raw_sha256:
+            return held
+        name, edition = _raw_object(month, lake)
+        partial = slot.partial(edition)
+        lake.get(name, partial, on_progress=on_progress)
+        contents = verify(partial, edition, f"{name} in the lake")
+        if contents.sha256 != clean.raw_sha256:
+            discard(partial)
+            raise BrokenFileError(
+                f"{month}: {name} in the lake is not the file that {clean_name(month)} was made from; nothing was "
+                f"kept. Materialize raw/{month.table} {month.month} and everything after it again"
+            )
+        raw = RawFile(
+            path=slot.published(edition),
+            source=clean.source,
+            edition=edition,
+            synthetic=clean.synthetic,
+            etag=None,
+            last_modified=None,
+            fetched_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            **asdict(contents),
+        )
+        slot.publish(partial, raw)
+        slot.tidy(raw.path)
+    logger.info("%s: fetched the published file from the lake, %s bytes", month, f"{raw.bytes:,}")
+    return raw
+
+
+def _clean_in_lake(month: TripMonth, data_dir: DataDir, lake: Lake, *, needed: str) -> CleanMonth:
+    """The figures of the lake's clean file, which is written last: where it is, the raw file is too."""
+    try:
+        with lake.open(clean_name(month)) as stream:
+            clean = read_clean_copy(stream, month, data_dir)
+    except NotMaterializedError as error:
+        raise NotMaterializedError(
+            f"{month}: there is no {needed} file in {data_dir.root / needed / month.dataset} and none in the "
+            f"lake; materialize {needed}/{month.table} of this month"
+        ) from error
+    if clean is None:
+        raise BrokenFileError(
+            f"{clean_name(month)}: the lake's object is not a clean file of taxi_assets; materialize raw/{month.table} "
+            f"{month.month} and everything after it again"
+        )
+    return clean
+
+
+def _raw_object(month: TripMonth, lake: Lake) -> tuple[str, Edition]:
+    start = raw_name(month.dataset, f"{month.stem}.")
+    for name in lake.names(start):
+        edition = name.removeprefix(start)
+        if edition in EDITIONS:
+            return name, edition
+    raise NotMaterializedError(f"{month}: no published file in the lake; materialize raw/{month.table} {month.month}")
+
+
+def _other_edition(month: TripMonth, layer: str) -> NotMaterializedError:
+    return NotMaterializedError(
+        f"{month}: this machine has no {layer} file, and the lake holds another edition than the one that was "
+        f"materialized last; nothing was changed. Materialize raw/{month.table} {month.month} and everything after it "
+        "in one run"
+    )

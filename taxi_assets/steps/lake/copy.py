@@ -1,0 +1,245 @@
+"""raw, clean -> lake: the published file and the clean Parquet of a month, copied whole.
+
+Belongs here: what a lake is, the names of its objects, and how a month gets there. Not here: the two lakes
+themselves, a folder (``lake_folder.py``) and a GCS bucket (``lake_gcs.py``), which are laid out alike.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol, cast
+
+from taxi_assets.datasets.months import TripMonth
+from taxi_assets.errors import BrokenFileError, CountMismatchError, NotMaterializedError
+from taxi_assets.steps.files.raw_file import CleanMonth, OnProgress, RawFile, no_progress
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ObjectInfo:
+    """One object as it lies in a lake.
+
+    Attributes:
+        name: Below the lake's root, with forward slashes: ``clean/yellow/yellow_tripdata_2019-01.parquet``.
+        uri: Where it is, for people and engines: ``gs://bucket/name`` or ``file:///folder/name``.
+        bytes: Its size.
+        version: Changes whenever the content is replaced: the generation in GCS, modification time in a folder.
+        metadata: Facts kept with it. GCS: those given to ``put``, and ``sha256``. Folder: none.
+    """
+
+    name: str
+    uri: str
+    bytes: int
+    version: str
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class PutResult:
+    """What ``put`` left in the lake, and whether it had to write (False: the same bytes were there already)."""
+
+    info: ObjectInfo
+    written: bool
+
+
+class Lake(Protocol):
+    """A folder or a bucket. Every write publishes a whole object or nothing.
+
+    All methods raise ``StoreUnavailableError`` when the lake cannot be reached after every retry.
+    """
+
+    def put(
+        self, local: Path, name: str, *, metadata: Mapping[str, str], on_progress: OnProgress = no_progress
+    ) -> PutResult:
+        """Makes ``name`` hold the bytes of ``local``, unless it does already. Progress is in bytes."""
+        ...
+
+    def get(self, name: str, local: Path, *, on_progress: OnProgress = no_progress) -> bool:
+        """Fetches an object to a local path, verified and published atomically; False when there is none."""
+        ...
+
+    def stat(self, name: str) -> ObjectInfo | None:
+        """What is known of an object without reading it, or None when there is none."""
+        ...
+
+    def open(self, name: str) -> BinaryIO:
+        """A seekable stream of an object; a reader of a Parquet footer reads little more than the footer.
+
+        Raises:
+            NotMaterializedError: There is no such object.
+        """
+        ...
+
+    def names(self, prefix: str) -> list[str]:
+        """Names of the objects whose name starts with ``prefix``, sorted."""
+        ...
+
+    def delete(self, name: str) -> None:
+        """Removes an object; an object that is gone already is no error."""
+        ...
+
+
+@dataclass(frozen=True)
+class LakeMonth:
+    """A month in the lake.
+
+    Attributes:
+        raw_uri: The published file.
+        clean_uri: The clean Parquet.
+        rows: Trips in the clean Parquet.
+        content_id: Of the clean month; see :class:`CleanMonth`.
+        bytes: Of both objects.
+        raw_version: See :class:`ObjectInfo`.
+        clean_version: See :class:`ObjectInfo`.
+        uploaded: Objects written by this call: 0, 1 or 2.
+        removed: Objects of an older edition of the month that this call removed.
+    """
+
+    raw_uri: str
+    clean_uri: str
+    rows: int
+    content_id: str
+    bytes: int
+    raw_version: str
+    clean_version: str
+    uploaded: int
+    removed: int
+
+    @property
+    def unchanged(self) -> bool:
+        """Nothing was written and nothing removed."""
+        return not self.uploaded and not self.removed
+
+
+def raw_name(dataset: str, file_name: str) -> str:
+    """The object of a published file: ``raw/yellow/yellow_tripdata_2019-01.csv.gz``."""
+    return f"raw/{dataset}/{file_name}"
+
+
+def clean_name(month: TripMonth) -> str:
+    """The object of a clean month: ``clean/yellow/yellow_tripdata_2019-01.parquet``."""
+    return f"clean/{month.dataset}/{month.stem}.parquet"
+
+
+def copy_month(
+    raw: RawFile, clean: CleanMonth, month: TripMonth, lake: Lake, *, on_progress: OnProgress = no_progress
+) -> LakeMonth:
+    """Copies a month's raw file and clean Parquet to the lake.
+
+    The clean object is written last and names the raw file that it was made from, so a clean object that is there
+    tells of a month whose raw file is there too. When the month was published in another format before, the raw
+    object of the older edition is removed after both new ones are there.
+
+    Args:
+        raw: The published file on this machine.
+        clean: What was made from it.
+        month: The month of both.
+        lake: Where to.
+        on_progress: Told about bytes of both files together.
+
+    Raises:
+        BrokenFileError: A local file is gone, or the clean month was not made from this raw file.
+        StoreUnavailableError: The lake cannot be reached, or another run wrote the same month at the same time.
+            Each object is whole: the previous one or the new one.
+    """
+    if clean.raw_sha256 != raw.sha256:
+        raise BrokenFileError(
+            f"{clean.path}: made from another raw file than {raw.path} is now; the lake was left as it is. "
+            f"Materialize clean/{month.table} {month.month} first"
+        )
+    raw_bytes, total = raw.bytes, raw.bytes + clean.path.stat().st_size
+    raw_object = raw_name(month.dataset, raw.path.name)
+    raw_put = lake.put(
+        raw.path,
+        raw_object,
+        metadata={
+            "source": raw.source,
+            "rows": str(raw.published_rows),
+            "fetched_at": raw.fetched_at,
+            "synthetic": str(raw.synthetic).lower(),
+        },
+        on_progress=lambda done, _: on_progress(done, total),
+    )
+    clean_put = lake.put(
+        clean.path,
+        clean_name(month),
+        metadata={
+            "source": clean.source,
+            "rows": str(clean.rows),
+            "rejected_rows": str(clean.rejected_rows),
+            "content_id": clean.content_id,
+            "raw_sha256": clean.raw_sha256,
+            "synthetic": str(clean.synthetic).lower(),
+        },
+        on_progress=lambda done, _: on_progress(raw_bytes + done, total),
+    )
+    older = [name for name in lake.names(raw_name(month.dataset, f"{month.stem}.")) if name != raw_object]
+    for name in older:
+        log.info("%s: removing %s from the lake, replaced by %s", month, name, raw_object)
+        lake.delete(name)
+    return LakeMonth(
+        raw_uri=raw_put.info.uri,
+        clean_uri=clean_put.info.uri,
+        rows=clean.rows,
+        content_id=clean.content_id,
+        bytes=raw_put.info.bytes + clean_put.info.bytes,
+        raw_version=raw_put.info.version,
+        clean_version=clean_put.info.version,
+        uploaded=raw_put.written + clean_put.written,
+        removed=len(older),
+    )
+
+
+def lake_rows(lake: Lake, month: TripMonth) -> int:
+    """Trips of a month as the clean object itself says, in its Parquet footer.
+
+    Raises:
+        NotMaterializedError: The month is not in the lake.
+        BrokenFileError: The object is not a Parquet file.
+        CountMismatchError: The object's metadata promises another number.
+    """
+    name = clean_name(month)
+    with lake.open(name) as stream:
+        try:
+            rows = parquet_rows(stream)
+        except ValueError as error:  # pyarrow.ArrowInvalid is one
+            raise BrokenFileError(
+                f"{name}: the lake's object is not a Parquet file ({error}); materialize lake/{month.table} "
+                f"{month.month} again"
+            ) from error
+    info = lake.stat(name)
+    promised = info.metadata.get("rows") if info else None
+    if promised is not None and int(promised) != rows:
+        raise CountMismatchError(
+            f"{name}: the object holds {rows:,} trips, its metadata says {promised}; somebody else wrote it. "
+            f"Materialize lake/{month.table} {month.month} again"
+        )
+    return rows
+
+
+def fetch_clean(lake: Lake, month: TripMonth, local: Path, *, on_progress: OnProgress = no_progress) -> None:
+    """Fetches a clean month from the lake to this machine, for a layer that runs where the file was never made.
+
+    Raises:
+        NotMaterializedError: The month is not in the lake.
+    """
+    if not lake.get(clean_name(month), local, on_progress=on_progress):
+        raise NotMaterializedError(
+            f"{month}: {clean_name(month)} is not in the lake; materialize lake/{month.table} of this month"
+        )
+
+
+def parquet_rows(file: Path | BinaryIO) -> int:
+    """Rows of a Parquet file by its footer.
+
+    Raises:
+        ValueError: It is not a Parquet file.
+    """
+    from pyarrow import parquet
+
+    footer = cast("Any", parquet.read_metadata(file))
+    return int(footer.num_rows)

@@ -1,0 +1,1 @@
+"""clean -> postgres: a month of ``public.<dataset>_tripdata``, swapped in whole."""

@@ -1,0 +1,348 @@
+"""clean -> postgres: one month of ``public.<dataset>_tripdata``, replaced as a whole.
+
+Belongs here: the order of a load, what makes it safe to run twice or at the same time, and the swap. Not here: DDL
+(``postgres_tables.py``), the streams (``postgres_copy.py``) and connections (``postgres_connection.py``).
+
+    take the month's advisory lock        two runs of a month take turns, different months go side by side
+    -> is this file loaded already?       then nothing is done
+    -> fill a table that nobody sees      parallel binary COPY, rows counted, BRIN index, ANALYZE
+    -> swap it in                         DETACH the old, ATTACH the new, drop the old, in one short transaction
+
+A load that is killed anywhere leaves the old month readable. Its connections' locks go with it, and its table is
+dropped by the next load or ``prepare_database``. The swap runs on the connection that holds the advisory lock: a load
+that lost its lock with its connection cannot swap.
+
+Readers see the old month or the new one. The exception is PostgreSQL's: a REPEATABLE READ transaction whose snapshot
+is older than the swap and that reads the table for the first time after it finds the month empty.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+from psycopg import sql
+from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay
+from tenacity import wait_random_exponential as random_exponential
+
+from taxi_assets.datasets.months import TripMonth
+from taxi_assets.datasets.registry import DATASETS
+from taxi_assets.errors import CountMismatchError, LayoutError, StoreUnavailableError
+from taxi_assets.steps.files.raw_file import CleanMonth, OnProgress, no_progress
+from taxi_assets.steps.postgres.connection import Connection, connection
+from taxi_assets.steps.postgres.tables import (
+    PARTITIONS,
+    Names,
+    drop_leftovers,
+    in_partitions,
+    parent_indexes,
+    prepare,
+    prepare_database,
+    trusted,
+)
+
+__all__ = ["LoadedMonth", "count_month", "load_month", "prepare_database", "sum_month"]
+
+# While the swap waits for a reader, everybody else waits behind the swap: it gives up quickly and comes back. Longer
+# than deadlock_timeout (1 s), after which PostgreSQL sends away an autovacuum that is in the way.
+_LOCK_TIMEOUT = "2s"
+SWAP_PATIENCE = 600.0
+"""Seconds for which the swap keeps coming back before the load fails and may be retried."""
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LoadedMonth:
+    """A month as it is in Postgres.
+
+    Attributes:
+        rows: Those of the clean file; the server counted as many.
+        table: What people query: ``public.yellow_tripdata``.
+        partition: The month's own table: ``partitions.yellow_tripdata_2019_01``.
+        bytes_loaded: Sent over COPY; 0 when the month was unchanged.
+        unchanged: The month held this very content already; nothing was done.
+        seconds: All of it, waiting for another load of the month included.
+    """
+
+    rows: int
+    table: str
+    partition: str
+    bytes_loaded: int
+    unchanged: bool
+    seconds: float
+
+
+@dataclass(frozen=True)
+class _Attached:
+    """The partition that holds a month now."""
+
+    schema: str
+    name: str
+    content_id: str | None
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        return sql.Identifier(self.schema, self.name)
+
+
+def load_month(
+    clean: CleanMonth,
+    month: TripMonth,
+    conninfo: str,
+    *,
+    application_name: str = "taxi_assets",
+    streams: int = 2,
+    on_progress: OnProgress = no_progress,
+    swap_patience: float = SWAP_PATIENCE,
+) -> LoadedMonth:
+    """Makes the month in Postgres exactly what its clean file holds.
+
+    Args:
+        clean: The month's clean file and its figures.
+        month: Which month it is.
+        conninfo: A libpq URL or ``key=value`` string of the trips database.
+        application_name: Shown in ``pg_stat_activity`` and the server's log, cut at 63 bytes; the streams add
+            their number.
+        streams: Parallel COPY connections. On 2 cores two are 1.2 to 1.3 times as fast as one, and three no faster.
+        on_progress: Called with rows sent and rows in all.
+        swap_patience: Seconds for which readers that hold the table are waited for.
+
+    Raises:
+        LayoutError: The file or the table has other columns than the registry.
+        BrokenFileError: The file cannot be read, or holds a value that Postgres does not take.
+        CountMismatchError: Not all rows arrived; the old month is kept.
+        StoreAccessError: The server refuses this user.
+        StoreUnavailableError: The server went away, or readers held the table for all of ``swap_patience``.
+        StorageFullError: A disk of the server is full; the old month is kept.
+    """
+    # Arrow and the encoder, half a second of imports that only a load needs.
+    from taxi_assets.steps.postgres.copy_streams import Copied, check_layout, copy_parquet
+
+    started = time.monotonic()
+    dataset = DATASETS[month.dataset]
+    names = Names(month)
+    check_layout(clean.path, dataset)
+    copied, unchanged = Copied(bytes=0, rows=0), False
+    with connection(conninfo, application_name=application_name) as server:
+        prepare(server, [dataset])
+        with _only_one(server, month):
+            drop_leftovers(server)
+            unchanged = _holds(server, month, clean)
+            if not unchanged:
+                with _stand_alone_table(server, names) as table:
+                    copied = copy_parquet(
+                        clean.path,
+                        dataset,
+                        in_partitions(table),
+                        conninfo,
+                        application_name=application_name,
+                        streams=streams,
+                        on_progress=on_progress,
+                    )
+                    _all_rows_arrived(copied.rows, clean)
+                    indexes = _finish(server, table, month, clean)
+                    _swap(server, names, table, indexes, swap_patience)
+    seconds = time.monotonic() - started
+    if unchanged:
+        _logger.info("%s: public.%s holds this very content already", month, month.table)
+    else:
+        _logger.info("%s: %s rows into public.%s in %.1f s", month, f"{clean.rows:,}", month.table, seconds)
+    return LoadedMonth(
+        rows=clean.rows,
+        table=f"public.{month.table}",
+        partition=f"{PARTITIONS}.{names.partition}",
+        bytes_loaded=copied.bytes,
+        unchanged=unchanged,
+        seconds=seconds,
+    )
+
+
+def count_month(conninfo: str, month: TripMonth) -> int:
+    """Rows of the month in Postgres; 0 when its table does not exist."""
+    return int(_aggregate(conninfo, month, sql.SQL("count(*)")) or 0)
+
+
+def sum_month(conninfo: str, month: TripMonth, column: str) -> float | None:
+    """Sum of a number column over the month, in the column's unit; None when the month is empty or all NULL.
+
+    Doubles are added in whatever order Postgres reads them: compare with a tolerance.
+
+    Raises:
+        KeyError: The dataset has no such column.
+    """
+    name = DATASETS[month.dataset].column(column).name
+    total = _aggregate(conninfo, month, sql.SQL("sum({})").format(sql.Identifier(name)))
+    return None if total is None else float(total)
+
+
+def _aggregate(conninfo: str, month: TripMonth, what: sql.Composable) -> Any:
+    query = sql.SQL("SELECT {} FROM {} WHERE file_month = %s").format(what, Names(month).parent)
+    with connection(conninfo, application_name=f"taxi_assets {month}") as server:
+        try:
+            row = server.execute(query, [month.first_day]).fetchone()
+        except psycopg.errors.UndefinedTable:
+            return None
+    return row[0] if row else None
+
+
+@contextmanager
+def _only_one(server: Connection, month: TripMonth) -> Generator[None]:
+    """Holds the month's advisory lock; it goes with the connection, so a killed load cannot keep it."""
+    key = [Names(month).lock]
+    row = server.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", key).fetchone()
+    if not (row and row[0]):
+        _logger.info("%s: another run is loading this month; waiting for it", month)
+        server.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", key)
+    try:
+        yield
+    finally:
+        if not server.closed:
+            server.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", key)
+
+
+def _holds(server: Connection, month: TripMonth, clean: CleanMonth) -> bool:
+    """Whether the attached partition was made from this very content and still has all its rows."""
+    attached = _attached(server, month)
+    if attached is None or attached.content_id != clean.content_id:
+        return False
+    return _count(server, attached.identifier) == clean.rows
+
+
+def _attached(server: Connection, month: TripMonth) -> _Attached | None:
+    """The partition of the month, found by its bound and not by its name, which somebody may have changed."""
+    row = server.execute(
+        "SELECT n.nspname, c.relname, obj_description(c.oid, 'pg_class') FROM pg_inherits i "
+        "JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE i.inhparent = to_regclass(%s) "
+        "AND pg_get_expr(c.relpartbound, c.oid) = format('FOR VALUES IN (%%L)', %s::text)",
+        [f"public.{month.table}", month.first_day.isoformat()],
+    ).fetchone()
+    if row is None:
+        return None
+    try:
+        content_id = json.loads(row[2] or "{}").get("content_id")
+    except (ValueError, AttributeError):
+        content_id = None  # somebody else's comment
+    return _Attached(row[0], row[1], content_id)
+
+
+@contextmanager
+def _stand_alone_table(server: Connection, names: Names) -> Generator[str]:
+    """A table like the parent that nobody sees; gone at the end unless it was swapped in under another name."""
+    name = names.loading(uuid4().hex[:8])
+    table = in_partitions(name)
+    # The constraint proves to ATTACH what it would otherwise scan the table for.
+    server.execute(
+        sql.SQL(
+            "CREATE TABLE {} (LIKE {} INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING STORAGE INCLUDING COMMENTS, "
+            "CONSTRAINT is_the_month CHECK (file_month = {}))"
+        ).format(table, names.parent, sql.Literal(names.month.first_day))
+    )
+    try:
+        yield name
+    finally:
+        try:
+            server.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table))
+        except psycopg.Error as error:
+            # The connection is gone; a later load or prepare_database drops the table.
+            _logger.debug("%s.%s stays for now: %s", PARTITIONS, name, error)
+
+
+def _all_rows_arrived(rows: int, clean: CleanMonth) -> None:
+    if rows != clean.rows:
+        raise CountMismatchError(
+            f"{clean.path}: {clean.rows:,} rows in the clean file, {rows:,} arrived in Postgres. The month that was "
+            "there is kept; materialize clean again, then postgres"
+        )
+
+
+def _finish(server: Connection, name: str, month: TripMonth, clean: CleanMonth) -> list[str]:
+    """Indexes, statistics and the comment that says what the month holds.
+
+    Returns:
+        For each index the end of its name, after the table's.
+    """
+    table = in_partitions(name)
+    indexes = parent_indexes(server, month)
+    for ending, definition in indexes.items():
+        index = sql.Identifier(f"{name}_{ending}")
+        server.execute(sql.SQL("CREATE INDEX {} ON {} {}").format(index, table, trusted(definition)))
+    server.execute(sql.SQL("ANALYZE {}").format(table))
+    holds = {"content_id": clean.content_id, "rows": clean.rows, "source": clean.source, "synthetic": clean.synthetic}
+    server.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(table, sql.Literal(json.dumps(holds))))
+    return list(indexes)
+
+
+def _swap(server: Connection, names: Names, loaded: str, indexes: list[str], patience: float) -> None:
+    retrying = Retrying(
+        retry=retry_if_exception_type((psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)),
+        wait=random_exponential(multiplier=0.5, max=15),
+        stop=stop_after_delay(patience),
+        before_sleep=lambda _: _logger.info(
+            "%s: public.%s is held by %s; coming back", names.month, names.month.table, _holders(server, names)
+        ),
+    )
+    try:
+        for attempt in retrying:
+            with attempt:
+                _swap_once(server, names, loaded, indexes)
+    except RetryError as error:
+        raise StoreUnavailableError(
+            f"public.{names.month.table}: other sessions held it for {patience:.0f} s ({_holders(server, names)}), so "
+            f"{names.month} could not be swapped in. The month that was there is kept; end them, or run this again"
+        ) from error
+    except psycopg.errors.DependentObjectsStillExist as error:
+        raise LayoutError(
+            f"{PARTITIONS}.{names.partition}: something depends on it ({error.diag.message_detail}), "
+            f"so it cannot be replaced. Point it at public.{names.month.table}; the month that was there is kept"
+        ) from error
+    except psycopg.errors.DuplicateTable as error:
+        raise LayoutError(
+            f"{PARTITIONS}.{names.partition} exists and is not attached to public.{names.month.table}: somebody "
+            "detached it by hand. Drop or rename it, then run this again"
+        ) from error
+
+
+def _swap_once(server: Connection, names: Names, loaded: str, indexes: list[str]) -> None:
+    """Readers wait for this transaction for as long as its few catalogue writes take."""
+    table, partition = in_partitions(loaded), in_partitions(names.partition)
+    with server.transaction():
+        server.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(_LOCK_TIMEOUT)))
+        old = _attached(server, names.month)
+        if old is not None:
+            server.execute(sql.SQL("ALTER TABLE {} DETACH PARTITION {}").format(names.parent, old.identifier))
+            server.execute(sql.SQL("DROP TABLE {}").format(old.identifier))
+        server.execute(sql.SQL("ALTER TABLE {} RENAME TO {}").format(table, sql.Identifier(names.partition)))
+        for ending in indexes:
+            index = sql.Identifier(f"{names.partition}_{ending}")
+            server.execute(sql.SQL("ALTER INDEX {} RENAME TO {}").format(in_partitions(f"{loaded}_{ending}"), index))
+        server.execute(
+            sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES IN ({})").format(
+                names.parent, partition, sql.Literal(names.month.first_day.isoformat())
+            )
+        )
+        # Implied by the partition bound from here on.
+        server.execute(sql.SQL("ALTER TABLE {} DROP CONSTRAINT is_the_month").format(partition))
+
+
+def _holders(server: Connection, names: Names) -> str:
+    rows = server.execute(
+        "SELECT DISTINCT a.pid, coalesce(nullif(a.application_name, ''), a.usename::text) FROM pg_locks l "
+        "JOIN pg_stat_activity a USING (pid) "
+        "WHERE l.relation = to_regclass(%s) AND l.granted AND a.pid <> pg_backend_pid()",
+        [f"public.{names.month.table}"],
+    ).fetchall()
+    return ", ".join(f"process {pid} of {who}" for pid, who in rows) or "nobody any more"
+
+
+def _count(server: Connection, table: sql.Identifier) -> int:
+    row = server.execute(sql.SQL("SELECT count(*) FROM {}").format(table)).fetchone()
+    return int(row[0]) if row else 0

@@ -1,0 +1,1 @@
+"""source -> raw: the file exactly as published, verified to its last byte."""

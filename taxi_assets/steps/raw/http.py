@@ -1,0 +1,307 @@
+"""Files over HTTP: asked about with HEAD, streamed to disk, resumed where they broke off.
+
+Belongs here: everything that HTTP servers and the way to them do to a download. Not here: which URLs
+(``sources.py``), whether the bytes are a trip file (``verify.py``), and the name the file gets (``raw_slot.py``).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import re
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from http import HTTPStatus
+from pathlib import Path
+
+import requests
+
+from taxi_assets.errors import NotPublishedError
+from taxi_assets.steps.files.progress import TransferProgress
+from taxi_assets.steps.files.raw_file import OnProgress
+from taxi_assets.steps.raw.http_retries import (
+    HttpPolicy,
+    TryFailedError,
+    hide_query_strings_in_debug_log,
+    network_troubles,
+    persistently,
+    seconds_asked_for,
+)
+from taxi_assets.steps.raw.slot import discard, sidecar
+from taxi_assets.steps.raw.sources import Candidate, Offer
+
+CHUNK_BYTES = 1 << 18
+"""What a kill or a reset connection can cost."""
+
+_PASSING_STATUS = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
+_HEAD_REFUSED = frozenset({HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
+
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def http_origin(label: str, candidates: Sequence[Candidate], policy: HttpPolicy) -> Generator[HttpOrigin]:
+    """Yields a file's place on the web, with connections that last as long as the block."""
+    hide_query_strings_in_debug_log()
+    with requests.Session() as session:
+        session.headers.update({"Accept-Encoding": "identity", "User-Agent": "taxi_assets"})
+        yield HttpOrigin(label, candidates, session, policy)
+
+
+class HttpOrigin:
+    """A file at the first of some URLs at which it is published."""
+
+    def __init__(
+        self, label: str, candidates: Sequence[Candidate], session: requests.Session, policy: HttpPolicy
+    ) -> None:
+        self._label = label
+        self._candidates = candidates
+        self._policy = policy
+        self._session = session
+
+    def look(self) -> Offer:
+        """What the server says about the file, by one HEAD request where the first URL is the right one.
+
+        Raises:
+            NotPublishedError: No URL has it (403 and 404 alike: both also stand for "not allowed").
+            SourceUnavailableError: The server cannot be asked.
+        """
+        for candidate in self._candidates:
+            answer = persistently(
+                lambda candidate=candidate: self._head(candidate), self._policy, f"{self._label}: {candidate.shown}"
+            )
+            if isinstance(answer, Offer):
+                return answer
+            if len(self._candidates) == 1:
+                raise answer
+        tried = ", ".join(one.shown for one in self._candidates)
+        raise NotPublishedError(f"{self._label}: not published (or not allowed) under any of its names: {tried}")
+
+    def bring(self, offer: Offer, partial: Path, on_progress: OnProgress) -> Offer:
+        """Downloads what ``look`` offered into ``partial``, going on where an earlier process stopped.
+
+        Returns:
+            The offer as the answer to the download described it.
+
+        Raises:
+            NotPublishedError: It was withdrawn meanwhile.
+            SourceUnavailableError: It broke off too often. What has arrived stays for the next try.
+        """
+        transfer = _Transfer(self._label, offer, partial, on_progress)
+        return persistently(
+            lambda: self._get(transfer),
+            self._policy,
+            f"{self._label}: {offer.candidate.shown}",
+            got_further=transfer.got_further,
+        )
+
+    def _head(self, candidate: Candidate) -> Offer | NotPublishedError:
+        """The offer, or why there is none; servers that refuse HEAD are asked for the first byte instead."""
+        try:
+            return self._ask(candidate)
+        except NotPublishedError as refusal:
+            return refusal
+
+    def _ask(self, candidate: Candidate) -> Offer:
+        with self._request("HEAD", candidate) as response:
+            if response.status_code not in _HEAD_REFUSED:
+                self._accept(response, candidate)
+                return _described(response, candidate, _content_length(response))
+        with self._request("GET", candidate, {"Range": "bytes=0-0"}) as response:
+            if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:  # of an empty file
+                return _described(response, candidate, 0)
+            self._accept(response, candidate)
+            partly = response.status_code == HTTPStatus.PARTIAL_CONTENT
+            return _described(response, candidate, _content_range(response)[1] if partly else _content_length(response))
+
+    def _get(self, transfer: _Transfer) -> Offer:
+        if transfer.is_complete():
+            return transfer.offer
+        try:
+            with self._request("GET", transfer.offer.candidate, transfer.headers()) as response:
+                if response.status_code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+                    self._accept(response, transfer.offer.candidate)
+                transfer.take(response)
+        except TryFailedError as failure:
+            raise TryFailedError(f"{failure}; {transfer.state} here", failure.retry_after) from None
+        return transfer.offer
+
+    @contextmanager
+    def _request(
+        self, method: str, candidate: Candidate, headers: dict[str, str] | None = None
+    ) -> Generator[requests.Response]:
+        """An answer whose body is read by the block; what breaks on the way becomes a passing problem."""
+        timeouts = (self._policy.connect_timeout, self._policy.read_timeout)
+        with (
+            network_troubles(),
+            self._session.request(
+                method, candidate.location, headers=headers, timeout=timeouts, stream=True, allow_redirects=True
+            ) as response,
+        ):
+            yield response
+
+    def _accept(self, response: requests.Response, candidate: Candidate) -> None:
+        """Lets answers with the file pass.
+
+        Raises:
+            NotPublishedError: 403, 404 and every other "no" that asking again will not change.
+            TryFailedError: 429, 5xx, and the like.
+        """
+        status = response.status_code
+        if status in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
+            return
+        if status in _PASSING_STATUS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise TryFailedError(f"the server answers {status} {response.reason}", seconds_asked_for(response))
+        raise NotPublishedError(
+            f"{self._label}: not published (or not allowed): {candidate.shown} answers {status} {response.reason}. "
+            "TLC publishes a month about two months after it has ended"
+        )
+
+
+class _Transfer:
+    """A file on its way to the disk, across broken connections and killed processes."""
+
+    def __init__(self, label: str, offer: Offer, partial: Path, on_progress: OnProgress) -> None:
+        self.offer = offer
+        self._label = label
+        self._partial = partial
+        self._on_progress = on_progress
+        if not self._is_begun():
+            self.start_anew()
+        elif self._offset:
+            logger.info("%s: going on after %d bytes of an earlier run", label, self._offset)
+        self._furthest = self._offset
+
+    @property
+    def _offset(self) -> int:
+        return self._partial.stat().st_size if self._partial.exists() else 0
+
+    @property
+    def state(self) -> str:
+        """How far it is, in words."""
+        total = "" if self.offer.size is None else f" of {self.offer.size}"
+        return f"{self._offset}{total} bytes are"
+
+    def got_further(self) -> bool:
+        """Whether more is on the disk than ever before since the last call."""
+        further = self._offset > self._furthest
+        self._furthest = max(self._furthest, self._offset)
+        return further
+
+    def is_complete(self) -> bool:
+        """Whether nothing is left to ask for."""
+        return self.offer.size is not None and 0 < self.offer.size == self._offset
+
+    def start_anew(self) -> None:
+        """Forgets what has arrived."""
+        discard(self._partial)
+
+    def headers(self) -> dict[str, str]:
+        """What to ask for: the rest, provided that the file is still the same, or everything."""
+        validator = _if_range(self.offer)
+        if not self._offset or validator is None:
+            return {}
+        return {"Range": f"bytes={self._offset}-", "If-Range": validator}
+
+    def take(self, response: requests.Response) -> None:
+        """Writes an answer to the disk behind what it continues.
+
+        Raises:
+            TryFailedError: The answer is not the part that was asked for, or broke off.
+        """
+        candidate = self.offer.candidate
+        if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            self.start_anew()
+            raise TryFailedError("the server has fewer bytes than it said before")
+        if response.status_code == HTTPStatus.PARTIAL_CONTENT:
+            start, size = _content_range(response)
+            answer = _described(response, candidate, size)
+            if start != self._offset or not _is_same_file(self.offer, answer):
+                self.start_anew()
+                raise TryFailedError("the file changed while it was being downloaded; starting anew")
+        else:
+            self.start_anew()
+            self.offer = _described(response, candidate, _content_length(response))
+            self._partial.parent.mkdir(parents=True, exist_ok=True)
+            _write_sidecar(self._partial, self.offer)
+        self._write(response)
+
+    def _write(self, response: requests.Response) -> None:
+        progress = TransferProgress(self._label, self.offer.size, self._on_progress)
+        with self._partial.open("ab", buffering=0) as file:
+            done = file.tell()
+            # Not iter_content: it undoes the "Content-Encoding: x-gzip" that Apache gives to .csv.gz files.
+            for chunk in response.raw.stream(CHUNK_BYTES, decode_content=False):
+                _write_all(file, chunk)
+                done += len(chunk)
+                progress(done)
+        if self.offer.size is not None and done < self.offer.size:
+            raise TryFailedError("the answer ended early")
+
+    def _is_begun(self) -> bool:
+        """Whether the partial file on the disk is the beginning of the very file that is now offered."""
+        begun = _read_sidecar(self._partial, self.offer.candidate)
+        return begun is not None and _if_range(begun) is not None and _is_same_file(begun, self.offer)
+
+
+def _write_sidecar(partial: Path, offer: Offer) -> None:
+    content = {
+        "source": offer.candidate.shown,
+        "size": offer.size,
+        "etag": offer.etag,
+        "last_modified": offer.last_modified,
+    }
+    sidecar(partial).write_text(json.dumps(content), encoding="utf-8")
+
+
+def _read_sidecar(partial: Path, candidate: Candidate) -> Offer | None:
+    """What an earlier process was offered at the same place, or None."""
+    try:
+        content = json.loads(sidecar(partial).read_text(encoding="utf-8"))
+        source = content.pop("source")
+        return Offer(candidate, **content) if source == candidate.shown else None
+    except (FileNotFoundError, ValueError, TypeError, KeyError):  # none, or cut off by a kill
+        return None
+
+
+def _if_range(offer: Offer) -> str | None:
+    """The validator for a Range request (RFC 9110, 13.1.5): a strong ETag, else the date, else nothing to go by."""
+    if offer.etag is not None and not offer.etag.startswith("W/"):
+        return offer.etag
+    return offer.last_modified
+
+
+def _is_same_file(begun: Offer, answer: Offer) -> bool:
+    """Whether a partial answer belongs to what was begun; servers that ignore If-Range send parts of a new file."""
+    pairs = (
+        (begun.etag, answer.etag),
+        (begun.last_modified, answer.last_modified),
+        (begun.size, answer.size),
+    )
+    return all(one is None or other is None or one == other for one, other in pairs)
+
+
+def _described(response: requests.Response, candidate: Candidate, size: int | None) -> Offer:
+    headers = response.headers
+    return Offer(candidate, size, headers.get("ETag"), headers.get("Last-Modified"))
+
+
+def _content_length(response: requests.Response) -> int | None:
+    value = response.headers.get("Content-Length", "")
+    return int(value) if value.isdecimal() else None
+
+
+def _content_range(response: requests.Response) -> tuple[int | None, int | None]:
+    """First byte and size of the whole file from ``Content-Range: bytes 5-9/10``."""
+    match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", "").strip())
+    if match is None:
+        return None, None
+    return int(match[1]), int(match[2]) if match[2].isdecimal() else None
+
+
+def _write_all(file: io.FileIO, chunk: bytes) -> None:
+    """Writes unbuffered, so that a kill costs nothing that has arrived; such writes may take a part only."""
+    rest = memoryview(chunk)
+    while rest:
+        rest = rest[file.write(rest) :]

@@ -1,0 +1,152 @@
+"""Files that do not come over HTTP: a folder of published files, and the sample that is made on the spot.
+
+Belongs here: how these two answer what ``download.HttpOrigin`` answers for a server: what is there, and bring it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from email.utils import formatdate
+from pathlib import Path
+from typing import BinaryIO
+
+from taxi_assets.errors import NotPublishedError, SourceUnavailableError
+from taxi_assets.steps.files.progress import TransferProgress
+from taxi_assets.steps.files.raw_file import Edition, OnProgress
+from taxi_assets.steps.raw.slot import discard
+from taxi_assets.steps.raw.sources import Candidate, Offer, Wanted
+
+CHUNK_BYTES = 1 << 20
+
+
+class FolderOrigin:
+    """A file at the first of some paths at which it exists.
+
+    It is copied, not linked: whoever owns the folder may edit the file in place.
+    """
+
+    def __init__(self, label: str, folder: Path, candidates: Sequence[Candidate]) -> None:
+        self._label = label
+        self._folder = folder
+        self._candidates = candidates
+
+    def look(self) -> Offer:
+        """What the folder holds.
+
+        Raises:
+            NotPublishedError: It does not hold the file, or does not let us read it.
+            SourceUnavailableError: The folder itself is gone: a disk or share that is not mounted.
+        """
+        with _reading(self._label, self._folder):
+            if not self._folder.is_dir():
+                raise SourceUnavailableError(
+                    f"{self._label}: the source folder {self._folder} is not there; mount it, or correct TAXI_SOURCE"
+                )
+            for candidate in self._candidates:
+                path = Path(candidate.location)
+                if path.is_file():
+                    return _described(candidate, path.stat())
+        tried = ", ".join(candidate.shown for candidate in self._candidates)
+        raise NotPublishedError(f"{self._label}: not published in the source folder; looked for {tried}")
+
+    def bring(self, offer: Offer, partial: Path, on_progress: OnProgress) -> Offer:
+        """Copies the file to ``partial``.
+
+        Returns:
+            The offer as it was when the copy was made.
+
+        Raises:
+            NotPublishedError: The file was taken away, or may not be read.
+            SourceUnavailableError: It changed while it was being copied.
+        """
+        try:
+            return self._copy(offer.candidate, partial, on_progress)
+        except BaseException:
+            discard(partial)
+            raise
+
+    def _copy(self, candidate: Candidate, partial: Path, on_progress: OnProgress) -> Offer:
+        source = Path(candidate.location)
+        with _reading(self._label, source):
+            file = source.open("rb")
+        with file, partial.open("wb") as copy:
+            before = os.fstat(file.fileno())
+            progress = TransferProgress(self._label, before.st_size, on_progress)
+            # Not to the end: a file that is being written faster than it is read has none.
+            while copy.tell() <= before.st_size and (chunk := _read(file, self._label, source)):
+                copy.write(chunk)
+                progress(copy.tell())
+            after = os.fstat(file.fileno())
+            if _described(candidate, before) != _described(candidate, after) or copy.tell() != before.st_size:
+                raise SourceUnavailableError(
+                    f"{self._label}: {source} changed while it was being copied; run it again when it is complete. "
+                    "What was there before is untouched"
+                )
+        return _described(candidate, before)
+
+
+class SampleOrigin:
+    """Synthetic trips, made on the spot: the same month and number of rows always give the same file."""
+
+    def __init__(self, wanted: Wanted, rows: int) -> None:
+        self._wanted = wanted
+        self._rows = rows
+
+    def look(self) -> Offer:
+        """What would be made; ``etag`` is the recipe's version and the number of rows."""
+        # DuckDB and the recipes: only for those who use the sample.
+        from taxi_assets.steps.sample import write as sample
+
+        month = self._wanted.month
+        edition: Edition = "csv" if month is None else sample.sample_edition(month)
+        rows = "zones" if month is None else f"{self._rows} rows"
+        recipe = f"sample version {sample.SAMPLE_VERSION}, {rows}"
+        return Offer(Candidate("sample", edition), size=None, etag=recipe, last_modified=None, synthetic=True)
+
+    def bring(self, offer: Offer, partial: Path, on_progress: OnProgress) -> Offer:
+        """Writes the sample to ``partial``; progress is told once, when it is there."""
+        from taxi_assets.steps.sample import write as sample
+
+        discard(partial)
+        try:
+            if self._wanted.month is None:
+                sample.write_sample_zones(partial)
+            else:
+                sample.write_sample_month(self._wanted.month, partial, self._rows)
+        except BaseException:
+            discard(partial)
+            raise
+        size = partial.stat().st_size
+        on_progress(size, size)
+        return offer
+
+
+def _described(candidate: Candidate, stat: os.stat_result) -> Offer:
+    """A file's identity: its size and its modification time to the nanosecond.
+
+    The HTTP date beside it is for people: its whole seconds would miss an edit right after a copy.
+    """
+    return Offer(candidate, stat.st_size, f"mtime-{stat.st_mtime_ns}", formatdate(stat.st_mtime, usegmt=True))
+
+
+def _read(file: BinaryIO, label: str, source: Path) -> bytes:
+    with _reading(label, source):
+        return file.read(CHUNK_BYTES)
+
+
+@contextmanager
+def _reading(label: str, source: Path) -> Generator[None]:
+    """Tells trouble with the source folder from trouble with our own disk."""
+    try:
+        yield
+    except (FileNotFoundError, PermissionError) as error:
+        raise NotPublishedError(
+            f"{label}: not published (or not allowed): {source} cannot be read ({error.strerror})"
+        ) from error
+    except OSError as error:
+        raise SourceUnavailableError(
+            f"{label}: reading {source} failed ({error.strerror}); what was there before is untouched, run it again "
+            "when the disk or share answers"
+        ) from error

@@ -1,0 +1,220 @@
+"""Where a published file is: the named sources as data, and the places at which a source may hold a file.
+
+Belongs here: URLs, layouts and which months a source has. Not here: asking a place for the file (``download.py``
+for HTTP, ``local_origins.py`` for folders and the sample).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit, urlunsplit
+
+from taxi_assets.datasets.months import TripMonth
+from taxi_assets.errors import SettingsError
+from taxi_assets.steps.files.raw_file import Edition, RawFile
+
+EDITIONS: tuple[Edition, ...] = ("csv.gz", "parquet", "csv")
+"""In the order in which a folder or base URL is asked for them: the CSV releases carry the longest history."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One file to have: a month of a dataset, or the zone lookup.
+
+    Attributes:
+        label: What people call it: ``yellow 2019-01``.
+        raw_folder: Its folder below ``raw/``.
+        source_folder: Its folder in a source that is laid out in folders.
+        stem: The file's name without its edition.
+        editions: The formats in which it may be published.
+        month: The month, or None for the zone lookup.
+    """
+
+    label: str
+    raw_folder: str
+    source_folder: str
+    stem: str
+    editions: tuple[Edition, ...]
+    month: TripMonth | None = None
+
+    @classmethod
+    def of(cls, month: TripMonth) -> Wanted:
+        """The file of a month."""
+        return cls(str(month), month.dataset, month.dataset, month.stem, EDITIONS, month)
+
+    def places(self) -> list[tuple[str, Edition]]:
+        """Relative paths at which a folder or base URL may hold the file, in the order in which they are tried."""
+        return [
+            (f"{folder}{self.stem}.{edition}", edition)
+            for folder in (f"{self.source_folder}/", "")
+            for edition in self.editions
+        ]
+
+
+ZONES = Wanted("taxi_zones", "taxi_zones", "misc", "taxi_zone_lookup", ("csv",))
+
+
+@dataclass(frozen=True)
+class NamedSource:
+    """A publisher and its layout.
+
+    Attributes:
+        base: URL that the paths below are relative to.
+        month_path: Path of a month's file, with ``{dataset}`` and ``{month}``.
+        edition: The format in which months are published.
+        zones_path: Path of the zone lookup.
+        months: For each dataset its first and last published month; empty: whatever it may have.
+    """
+
+    base: str
+    month_path: str
+    edition: Edition
+    zones_path: str
+    months: Mapping[str, tuple[str, str]] = field(default_factory=dict[str, "tuple[str, str]"])
+
+    def has(self, wanted: Wanted) -> bool:
+        """Whether the source is known to publish it."""
+        if wanted.month is None or not self.months:
+            return True
+        first, last = self.months.get(wanted.month.dataset, ("", ""))
+        return first <= wanted.month.month <= last
+
+    def candidate(self, wanted: Wanted) -> Candidate:
+        """Where the source publishes it."""
+        if wanted.month is None:
+            return Candidate(join_url(self.base, self.zones_path), "csv")
+        path = self.month_path.format(dataset=wanted.month.dataset, month=wanted.month.month)
+        return Candidate(join_url(self.base, path), self.edition)
+
+
+COURSE_RELEASES = NamedSource(
+    base="https://github.com/DataTalksClub/nyc-tlc-data/releases/download",
+    month_path="{dataset}/{dataset}_tripdata_{month}.csv.gz",
+    edition="csv.gz",
+    zones_path="misc/taxi_zone_lookup.csv",
+    months={
+        "yellow": ("2019-01", "2021-07"),
+        "green": ("2019-01", "2021-07"),
+        "fhv": ("2019-01", "2021-07"),
+    },
+)
+TLC = NamedSource(
+    base="https://d37ci6vzurychx.cloudfront.net",
+    month_path="trip-data/{dataset}_tripdata_{month}.parquet",
+    edition="parquet",
+    zones_path="misc/taxi_zone_lookup.csv",
+)
+
+NamedSources = Mapping[str, tuple[NamedSource, ...]]
+"""By the name in ``TAXI_SOURCE``: the publishers in the order in which they are preferred. The first that is known
+to have a file is asked for it, else the last."""
+
+PUBLISHED: NamedSources = {"datatalksclub": (COURSE_RELEASES,), "tlc": (TLC,), "auto": (COURSE_RELEASES, TLC)}
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A place where a file may be: a URL, which may hold credentials, or a path."""
+
+    location: str = field(repr=False)
+    edition: Edition
+
+    @property
+    def shown(self) -> str:
+        """The place as people and logs may see it."""
+        return shown_url(self.location) if "://" in self.location else self.location
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What a source says about a file without handing it over.
+
+    Attributes:
+        candidate: Where it is.
+        size: Bytes, or None when the source does not say.
+        etag: What identifies these contents: a server's ETag, ``mtime-<nanoseconds>`` in a folder, the recipe of a
+            sample.
+        last_modified: HTTP date.
+        synthetic: Made on the spot.
+    """
+
+    candidate: Candidate
+    size: int | None
+    etag: str | None
+    last_modified: str | None
+    synthetic: bool = False
+
+    @property
+    def validator(self) -> str | None:
+        """One string that differs when the file differs, as far as the source lets anyone tell."""
+        return _validator(self.etag, self.last_modified, self.size)
+
+    def is_held_as(self, raw: RawFile) -> bool:
+        """Whether ``raw`` is this very file. False when the source gives nothing to tell it by.
+
+        A size alone proves nothing: corrected files of the same size exist.
+        """
+        if (raw.source, raw.edition) != (self.candidate.shown, self.candidate.edition):
+            return False
+        if self.size is not None and self.size != raw.bytes:
+            return False
+        if self.etag is not None or raw.etag is not None:
+            return self.etag == raw.etag
+        return self.last_modified is not None and self.last_modified == raw.last_modified and self.size is not None
+
+
+def validator_of(raw: RawFile) -> str | None:
+    """What ``Probe.validator`` says while the source still holds the very file ``raw``."""
+    return _validator(raw.etag, raw.last_modified, None if raw.synthetic else raw.bytes)
+
+
+def _validator(etag: str | None, last_modified: str | None, size: int | None) -> str | None:
+    parts = [etag or last_modified, None if size is None else f"size {size}"]
+    return " ".join(part for part in parts if part) or None
+
+
+def is_url(source: str) -> bool:
+    """Whether a value of ``TAXI_SOURCE`` is a base URL."""
+    return source.startswith(("http://", "https://"))
+
+
+def http_candidates(wanted: Wanted, source: str, named: NamedSources) -> list[Candidate]:
+    """The URLs at which a named source or base URL may hold the file, in the order in which they are tried."""
+    if is_url(source):
+        return [Candidate(join_url(source, path), edition) for path, edition in wanted.places()]
+    publishers = named[source]
+    return [next((one for one in publishers if one.has(wanted)), publishers[-1]).candidate(wanted)]
+
+
+def folder_candidates(wanted: Wanted, folder: Path) -> list[Candidate]:
+    """The paths at which a folder may hold the file, in the order in which they are tried."""
+    return [Candidate(str(folder / path), edition) for path, edition in wanted.places()]
+
+
+def join_url(base: str, path: str) -> str:
+    """``path`` below ``base``; the base's query string (a signature, a token) is kept for each file."""
+    parts = _split(base)
+    return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{path}", fragment=""))
+
+
+def shown_url(url: str) -> str:
+    """The URL without user, password, query string and fragment: any of them can be a secret."""
+    parts = _split(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # parsed, and refused, on access
+    except ValueError:
+        parts = None
+    if parts is None or not parts.hostname:
+        # Without the URL: a password with an unescaped slash makes it unreadable, and the password is a secret.
+        raise SettingsError(
+            "TAXI_SOURCE: the URL cannot be read (its value is not shown, it may hold a password); write it as "
+            "https://HOST/FOLDER, with special characters of a user name or password percent-encoded"
+        )
+    return parts

@@ -1,0 +1,213 @@
+"""Whether a file is whole, and what a first reading tells about it.
+
+Belongs here: the checks that decide whether a fetched file may take its name (gzip CRCs to the end of the last
+member, Parquet footer, not a web page, at least one trip) and the figures gathered in the same pass. Not here:
+whether the columns are those of the dataset; the cleaning step reads the header.
+"""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import importlib
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from isal import igzip, isal_zlib
+
+from taxi_assets.errors import BrokenFileError
+from taxi_assets.steps.files.raw_file import Edition
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+CHUNK_BYTES = 1 << 20
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_PARQUET_MAGIC = b"PAR1"
+# The stubs of isal declare its error as an instance.
+_GZIP_ERRORS = (EOFError, OSError, cast("type[Exception]", isal_zlib.IsalError))
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What one pass over a whole file tells; the fields are those of ``RawFile``."""
+
+    bytes: int
+    uncompressed_bytes: int
+    sha256: str
+    published_rows: int
+    blank_lines: int = 0
+    utf8: bool = True
+
+
+def verify(path: Path, edition: Edition, label: str) -> Contents:
+    """Reads a file to its last byte and counts its trips, in constant memory.
+
+    743 MB of CSV in 176 MB of gzip take about a second and a half on one core.
+
+    Args:
+        path: The file, complete, under whatever name.
+        edition: What it is meant to be.
+        label: How errors name the file.
+
+    Raises:
+        BrokenFileError: It is empty, a web page, truncated, corrupt, of another format, or without a single trip.
+    """
+    with path.open("rb") as file:
+        _refuse_wrong_format(file.read(512), edition, label)
+        file.seek(0)
+        contents = _verify_parquet(path, file, label) if edition == "parquet" else _verify_text(file, edition, label)
+    if contents.published_rows == 0:
+        raise BrokenFileError(
+            f"{label}: the file holds zero trips (at most a header); a published month has some, so this one is "
+            "taken for a failed upload. Nothing of it was kept"
+        )
+    return contents
+
+
+def _refuse_wrong_format(head: bytes, edition: Edition, label: str) -> None:
+    """Tells from the first bytes what arrived in the file's place."""
+    if not head:
+        raise BrokenFileError(f"{label}: the file is empty (0 bytes)")
+    _refuse_web_page(head, label)
+    formats = {"csv.gz": _GZIP_MAGIC, "parquet": _PARQUET_MAGIC}
+    expected = formats.get(edition)
+    if expected is not None and not head.startswith(expected):
+        raise BrokenFileError(f"{label}: this is not a {edition} file; it starts with {head[:16]!r}")
+    if expected is None and head.startswith(tuple(formats.values())):
+        raise BrokenFileError(f"{label}: this is not plain text, as .{edition} promises; it starts with {head[:4]!r}")
+
+
+def _refuse_web_page(head: bytes, label: str) -> None:
+    """No trip file starts with ``<``: proxies, portals and stores answer so, in HTML or XML, with status 200."""
+    text = head.removeprefix(codecs.BOM_UTF8).lstrip()
+    if text.startswith(b"<"):
+        raise BrokenFileError(
+            f"{label}: the answer is a web page, not a trip file; it starts with {text[:60]!r}. A proxy, a login or "
+            "an error page stands in the file's place: open the address in a browser to see it"
+        )
+
+
+def _verify_text(file: io.BufferedReader, edition: Edition, label: str) -> Contents:
+    raw = _Hashing(file)
+    facts = TextFacts()
+    size = 0
+    try:
+        with igzip.IGzipFile(fileobj=raw, mode="rb") if edition == "csv.gz" else raw as stream:
+            while chunk := stream.read(CHUNK_BYTES):
+                if not size:
+                    _refuse_web_page(chunk[:512], label)
+                size += len(chunk)
+                facts.add(chunk)
+    except _GZIP_ERRORS as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the disk's trouble, not the file's
+        raise BrokenFileError(
+            f"{label}: the gzip is truncated or corrupt after {size:,} uncompressed bytes ({error})"
+        ) from error
+    facts.finish()
+    return Contents(
+        bytes=raw.size,
+        uncompressed_bytes=size,
+        sha256=raw.sha256.hexdigest(),
+        published_rows=facts.data_lines,
+        blank_lines=facts.blank_lines,
+        utf8=facts.utf8,
+    )
+
+
+def _verify_parquet(path: Path, file: io.BufferedReader, label: str) -> Contents:
+    raw = _Hashing(file)
+    while raw.read(CHUNK_BYTES):
+        pass
+    parquet = importlib.import_module("pyarrow.parquet")  # a third of a second that CSV months need not spend
+    try:
+        rows = int(parquet.read_metadata(path).num_rows)
+    except (ValueError, NotImplementedError, OSError) as error:  # what pyarrow's errors derive from
+        raise BrokenFileError(f"{label}: the Parquet footer is truncated or corrupt ({error})") from error
+    return Contents(bytes=raw.size, uncompressed_bytes=raw.size, sha256=raw.sha256.hexdigest(), published_rows=rows)
+
+
+class TextFacts:
+    """Counts the lines of a CSV that arrives in chunks, cut anywhere.
+
+    A line ends with LF; real releases mix CRLF and LF in one file (yellow 2019-01). A line is blank when nothing but
+    CR is in it. The first line that is not blank is the header; blank lines before it are not counted, releases have
+    theirs after it (yellow 2009 to 2014). No TLC file has a line break inside a quoted field.
+
+    Attributes:
+        data_lines: Lines that are not blank, without the header.
+        blank_lines: Blank lines after the header.
+        utf8: Whether everything so far is UTF-8.
+    """
+
+    def __init__(self) -> None:
+        self.data_lines = 0
+        self.blank_lines = 0
+        self.utf8 = True
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._undecoded = False
+        self._header_begun = False
+        self._in_line = False  # bytes of an unfinished line were seen ...
+        self._in_content = False  # ... and not all of them were CR
+
+    def add(self, chunk: bytes) -> None:
+        """Takes the next bytes of the text."""
+        self._check_utf8(chunk)
+        if not self._header_begun:
+            chunk = chunk.lstrip(b"\r\n")
+            if not chunk:
+                return
+            self._header_begun = True
+            self.data_lines = -1
+        # Splitting and counting empty pieces is the fastest exact way; without its CRs, a blank line is an empty one.
+        first, *pieces = chunk.replace(b"\r", b"").split(b"\n")
+        self._in_content = self._in_content or bool(first)
+        if pieces:
+            last = pieces.pop()
+            blank = pieces.count(b"") + (not self._in_content)
+            self.blank_lines += blank
+            self.data_lines += len(pieces) + 1 - blank
+            self._in_content = bool(last)
+        self._in_line = not chunk.endswith(b"\n")
+
+    def finish(self) -> None:
+        """The text is over: counts a last line without a line end."""
+        if self._in_line:
+            self.data_lines += self._in_content
+            self.blank_lines += not self._in_content
+        self.utf8 = self.utf8 and self._decodes(b"", final=True)
+
+    def _check_utf8(self, chunk: bytes) -> None:
+        if self.utf8 and (self._undecoded or not chunk.isascii()):
+            self.utf8 = self._decodes(chunk)
+            self._undecoded = bool(self._decoder.getstate()[0])
+
+    def _decodes(self, chunk: bytes, *, final: bool = False) -> bool:
+        try:
+            self._decoder.decode(chunk, final)
+        except UnicodeDecodeError:
+            return False
+        return True
+
+
+class _Hashing(io.RawIOBase):
+    """Hashes what is read through it, so that the bytes that are hashed are those that are checked."""
+
+    def __init__(self, file: io.BufferedReader) -> None:
+        self._file = file
+        self.sha256 = hashlib.sha256()
+        self.size = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        view = memoryview(buffer).cast("B")
+        count = self._file.readinto(view)
+        self.sha256.update(view[:count])
+        self.size += count
+        return count

@@ -1,0 +1,1 @@
+"""The synthetic source: months that look like published ones, dirt included, made on the spot and labelled."""

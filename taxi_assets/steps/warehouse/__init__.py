@@ -1,0 +1,1 @@
+"""lake -> warehouse: views in a DuckDB catalogue, or a table in BigQuery."""

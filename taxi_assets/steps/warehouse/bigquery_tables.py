@@ -1,0 +1,257 @@
+"""The tables of the BigQuery warehouse: what they are, and how existing ones are brought up to date.
+
+Belongs here: schemas from the registry, partitioning, clustering, descriptions, labels. Not here: rows
+(``warehouse_bigquery.py``).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any, cast
+
+from taxi_assets.datasets.columns import FILE_MONTH, Column, Dataset
+from taxi_assets.datasets.zones import TAXI_ZONES
+from taxi_assets.errors import LayoutError
+from taxi_assets.steps.gcp.clients import DATA_ROLE, RETRY_SECONDS, bigquery_retry, explained
+from taxi_assets.steps.warehouse.bigquery_jobs import JobContext, JobRunner
+from taxi_assets.steps.warehouse.load import full_description
+
+if TYPE_CHECKING:
+    from google.cloud.bigquery import Client, SchemaField, Table
+
+log = logging.getLogger(__name__)
+
+MANAGED_BY = {"managed-by": "taxi_assets"}
+LOADED_MONTHS = "loaded_months"
+STAGING_LIFE = timedelta(hours=6)
+"""BigQuery itself removes a staging table after this time, should the run that made it be killed."""
+
+_KEPT = "the warehouse is as it was"
+_MAX_DESCRIPTION = 1024
+
+
+class BigQueryTables:
+    """The tables of one BigQuery dataset.
+
+    Args:
+        client: See :func:`taxi_assets.steps.gcp.clients.bigquery_client`.
+        jobs: Runs the statements that change tables.
+        dataset_id: ``project.dataset``.
+        retry_seconds: How long one call is tried again on passing errors.
+    """
+
+    def __init__(
+        self, client: Client, jobs: JobRunner, dataset_id: str, *, retry_seconds: float = RETRY_SECONDS
+    ) -> None:
+        self._client = client
+        self._jobs = jobs
+        self._dataset_id = dataset_id
+        self._retry = bigquery_retry(retry_seconds)
+
+    def id_of(self, table: str) -> str:
+        """``project.dataset.table``."""
+        return f"{self._dataset_id}.{table}"
+
+    def ensure_trips(self, dataset: Dataset, lake_uris: str, context: JobContext) -> None:
+        """Makes sure that the dataset's table, its external twin and the list of loaded months are there.
+
+        Args:
+            dataset: Whose table.
+            lake_uris: The lake's clean Parquet, ``gs://bucket/clean/yellow/*.parquet``.
+            context: Labels for the statements that change tables.
+
+        Raises:
+            LayoutError: A table of that name exists and is not one of ours, or has a column of another type.
+        """
+        self._ensure(self._trips_table(dataset), context)
+        self._ensure(self._months_table(), context)
+        self._ensure(self._external_table(dataset, lake_uris), context)
+
+    def ensure_zones(self, context: JobContext) -> None:
+        """Makes sure that the table of the zone lookup is there."""
+        table = self._table(TAXI_ZONES.name, TAXI_ZONES.columns)
+        table.description = TAXI_ZONES.description
+        self._ensure(table, context)
+
+    def create_staging(self, dataset: Dataset, name: str) -> str:
+        """Makes an empty table for one load, with the columns of the dataset's table; returns its id.
+
+        It is made first, with its schema, so that the Parquet is read as these types and not as its own.
+        """
+        table = self._table(name, dataset.table_columns)
+        table.labels = {**MANAGED_BY, "role": "staging"}
+        table.description = "A month on its way into its table; removed when the load ends, however it ends."
+        table.expires = datetime.now(timezone.utc) + STAGING_LIFE
+        with explained(f"{self.id_of(name)}: creating", role=DATA_ROLE, kept=_KEPT):
+            self._client.create_table(table, exists_ok=True, retry=self._retry)
+        return self.id_of(name)
+
+    def drop(self, table_id: str) -> None:
+        """Removes a table; one that is gone already is no error."""
+        with explained(f"{table_id}: removing", role=DATA_ROLE, kept=_KEPT):
+            self._client.delete_table(table_id, not_found_ok=True, retry=self._retry)
+
+    def drop_orphans(self, prefix: str, older_than: timedelta) -> None:
+        """Removes tables whose name starts with ``prefix`` and that are older than any load takes."""
+        limit = datetime.now(timezone.utc) - older_than
+        with explained(f"{self._dataset_id}: listing tables", role=DATA_ROLE, kept=_KEPT):
+            tables: list[Any] = list(self._client.list_tables(self._dataset_id, retry=self._retry))
+        for table in tables:
+            if table.table_id.startswith(prefix) and table.created is not None and table.created < limit:
+                log.info("removing %s, which a killed run left", self.id_of(table.table_id))
+                self.drop(self.id_of(table.table_id))
+
+    def _trips_table(self, dataset: Dataset) -> Table:
+        from google.cloud.bigquery import TimePartitioning, TimePartitioningType
+
+        table = self._table(dataset.table, dataset.table_columns)
+        table.description = dataset.description
+        table.labels = {**MANAGED_BY, "dataset": dataset.name}
+        table.time_partitioning = TimePartitioning(type_=TimePartitioningType.MONTH, field=FILE_MONTH.name)
+        table.require_partition_filter = True
+        table.clustering_fields = [dataset.pickup, *_pickup_zone(dataset)]
+        return table
+
+    def _external_table(self, dataset: Dataset, lake_uris: str) -> Table:
+        from google.cloud.bigquery import ExternalConfig, Table
+
+        table = Table(self.id_of(f"{dataset.table}_external"))
+        config = ExternalConfig("PARQUET")
+        config.source_uris = [lake_uris]
+        # Google forbids a schema here: it comes from the files, which the registry's types were written with.
+        config.autodetect = True
+        table.external_data_configuration = config
+        table.description = f"{dataset.description} Reads the lake's Parquet at each query; nothing is loaded."
+        table.labels = {**MANAGED_BY, "dataset": dataset.name}
+        return table
+
+    def _months_table(self) -> Table:
+        table = self._table(LOADED_MONTHS, ())
+        table.schema = [
+            _field("dataset", "STRING", "yellow, green, fhv or fhvhv."),
+            _field(FILE_MONTH.name, "DATE", FILE_MONTH.description),
+            _field("load_id", "STRING", "One load: a row when it begins, a row when it ends."),
+            _field("content", "STRING", "SHA-256 of the Parquet that was loaded; NULL while a load is under way."),
+            _field("trips", "INT64", "Rows that were loaded; NULL while a load is under way."),
+            _field("run_id", "STRING", "The orchestrator's run."),
+            _field("recorded_at", "TIMESTAMP", "When this row was written; a month's latest row counts."),
+        ]
+        table.description = "What each month's partition holds. Rows are only ever added."
+        return table
+
+    def _table(self, name: str, columns: Iterable[Column]) -> Table:
+        from google.cloud.bigquery import Table
+
+        table = Table(self.id_of(name), schema=schema_of(columns))
+        table.labels = dict(MANAGED_BY)
+        return table
+
+    def _ensure(self, wanted: Table, context: JobContext) -> None:
+        from google.api_core.exceptions import NotFound
+
+        table_id = wanted_id(wanted)
+        with explained(f"{table_id}: looking", role=DATA_ROLE, kept=_KEPT):
+            try:
+                present = self._client.get_table(table_id, retry=self._retry)
+            except NotFound:
+                log.info("warehouse: creating %s", table_id)
+                # exists_ok: another run may create it between our look and this.
+                self._client.create_table(wanted, exists_ok=True, retry=self._retry)
+                return
+        if wanted.external_data_configuration is None:
+            self._update(present, wanted, context)
+
+    def _update(self, present: Table, wanted: Table, context: JobContext) -> None:
+        """Adds columns that the registry has gained, and corrects descriptions and labels."""
+        table_id = wanted_id(wanted)
+        have = {column.name: column for column in _schema(present)}
+        want = {column.name: column for column in _schema(wanted)}
+        _check_is_ours(present, wanted)
+        added = [column for name, column in want.items() if name not in have]
+        if added:
+            log.info("warehouse: adding %s to %s", ", ".join(column.name for column in added), table_id)
+            clauses = ", ".join(f"ADD COLUMN IF NOT EXISTS {quoted(c.name)} {_sql_type(c)}" for c in added)
+            with explained(f"{table_id}: adding columns", role=DATA_ROLE, kept=_KEPT):
+                self._jobs.query(f"alter_{present.table_id}", f"ALTER TABLE {quoted(table_id)} {clauses}", context)
+        schema = [_described_as(column, want.get(name)) for name, column in have.items()] + added
+        labels = {**cast("dict[str, str]", present.labels), **cast("dict[str, str]", wanted.labels)}
+        # Tables may be changed a few times in ten seconds only, so they are changed when there is a reason.
+        if (schema, labels, wanted.description) == (_schema(present), present.labels, present.description):
+            return
+        present.schema, present.labels, present.description = schema, labels, wanted.description
+        with explained(f"{table_id}: describing", role=DATA_ROLE, kept=_KEPT):
+            self._client.update_table(present, ["schema", "labels", "description"], retry=self._retry)
+
+
+def schema_of(columns: Iterable[Column]) -> list[SchemaField]:
+    """The registry's columns as BigQuery's. All may be NULL: Parquet says the same of its columns."""
+    return [_field(column.name, column.type.bigquery, full_description(column)) for column in columns]
+
+
+def quoted(name: str) -> str:
+    """A name as BigQuery's quoted identifier.
+
+    Raises:
+        LayoutError: It has a backtick, which no name of BigQuery has.
+    """
+    if "`" in name or "\\" in name:
+        raise LayoutError(f"{name!r} is not a name that BigQuery allows")
+    return f"`{name}`"
+
+
+def wanted_id(table: Table) -> str:
+    """``project.dataset.table`` of a table object."""
+    return f"{table.project}.{table.dataset_id}.{table.table_id}"
+
+
+def _field(name: str, kind: str, description: str) -> SchemaField:
+    from google.cloud.bigquery import SchemaField
+
+    return SchemaField(name, kind, description=description[:_MAX_DESCRIPTION])
+
+
+def _described_as(column: Any, wanted: Any | None) -> Any:
+    """The column as it is (its type's spelling, tags that a person gave it), with the registry's description."""
+    from google.cloud.bigquery import SchemaField
+
+    if wanted is None or column.description == wanted.description:
+        return column
+    return SchemaField.from_api_repr({**column.to_api_repr(), "description": wanted.description})
+
+
+def _schema(table: Table) -> list[Any]:
+    return list(cast("Iterable[Any]", table.schema))
+
+
+def _pickup_zone(dataset: Dataset) -> list[str]:
+    return [column.name for column in dataset.columns if column.name == "pulocationid"]
+
+
+_LEGACY_NAMES = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}
+"""BigQuery's API answers with the names of its first dialect."""
+
+
+def _sql_type(column: SchemaField) -> str:
+    return _LEGACY_NAMES.get(column.field_type, column.field_type)
+
+
+def _check_is_ours(present: Table, wanted: Table) -> None:
+    """A table of the same name that was made by something else, such as the course's flows, is left alone."""
+    table_id = wanted_id(wanted)
+    partitioning, wanted_partitioning = present.time_partitioning, wanted.time_partitioning
+    field = partitioning.field if partitioning else None
+    if wanted_partitioning is not None and field != wanted_partitioning.field:
+        raise LayoutError(
+            f"{table_id} exists and is partitioned by {field or 'nothing'}, not by {wanted_partitioning.field}: "
+            "something else made it. It was left as it is. Set GCP_DATASET to a dataset of its own, or rename the table"
+        )
+    types = {column.name: _sql_type(column) for column in _schema(present)}
+    for column in _schema(wanted):
+        found = types.get(column.name)
+        if found is not None and found != _sql_type(column):
+            raise LayoutError(
+                f"{table_id}: column {column.name} is {found}, this project stores it as {_sql_type(column)}. The "
+                "table was left as it is. Rename or remove it, then materialize its months again"
+            )
