@@ -19,7 +19,7 @@ from benchmarks.measure import Cost, alternating, median_cost
 from benchmarks.plan import PROJECT_ROOT
 from benchmarks.server import Database
 from benchmarks.workshop import Workshop
-from taxi_assets_tests.dagster_processes import RunningDagster, running_dagster, wait_until
+from taxi_assets_tests.support.dagster_processes import RunningDagster, running_dagster, wait_until
 
 DATASETS = ("yellow", "green")
 _RUN_SECONDS = 300

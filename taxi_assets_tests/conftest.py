@@ -12,9 +12,9 @@ from psycopg import sql
 
 from taxi_assets.embedded_postgres.server import EmbeddedPostgres
 from taxi_assets.settings import PROJECT_ROOT
-from taxi_assets_tests.http_source import HttpSource, serving
+from taxi_assets_tests.support.http_source import HttpSource, serving
 
-pytest_plugins = ("taxi_assets_tests.gcp.fixtures",)
+pytest_plugins = ("taxi_assets_tests.support.gcp_fixtures",)
 
 REAL_DATA = PROJECT_ROOT.parent / "shared" / "data"
 

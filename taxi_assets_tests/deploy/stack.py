@@ -21,7 +21,7 @@ import pytest
 import requests
 
 from taxi_assets.settings import PROJECT_ROOT
-from taxi_assets_tests.dagster_processes import RunningDagster, wait_until
+from taxi_assets_tests.support.dagster_processes import RunningDagster, wait_until
 
 FILES = (
     "Dockerfile",

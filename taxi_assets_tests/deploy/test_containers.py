@@ -19,8 +19,8 @@ import psycopg
 import pytest
 import requests
 
-from taxi_assets_tests.dagster_processes import wait_until
 from taxi_assets_tests.deploy.stack import PASSWORD, Stack, stack, ui_at
+from taxi_assets_tests.support.dagster_processes import wait_until
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(900)]
 

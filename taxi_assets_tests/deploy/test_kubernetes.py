@@ -19,7 +19,7 @@ from dagster._serdes import serialize_value
 
 from taxi_assets.settings import GCP_KEYS, PROJECT_ROOT, Settings
 from taxi_assets_tests.deploy.compose_file import SERVICES
-from taxi_assets_tests.integration import waiting_job
+from taxi_assets_tests.support import waiting_job
 
 TEXT = (PROJECT_ROOT / "deploy/kubernetes/values.yaml").read_text(encoding="utf-8")
 VALUES: dict[str, Any] = yaml.safe_load(TEXT)

@@ -15,7 +15,7 @@ from taxi_assets.orchestration.resources.lake import FolderLakeResource
 from taxi_assets.orchestration.resources.postgres import Postgres
 from taxi_assets.orchestration.resources.warehouse import DuckDbResource
 from taxi_assets.steps.files.raw_file import read_manifest
-from taxi_assets_tests.graph.graph_runs import Graph
+from taxi_assets_tests.support.graph_runs import Graph
 
 MONTH = TripMonth("green", "2019-01")
 ALL_LAYERS = ("raw", "clean", "postgres", "lake", "warehouse")

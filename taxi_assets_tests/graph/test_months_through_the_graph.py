@@ -10,7 +10,7 @@ import pytest
 
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.steps.files.raw_file import read_manifest
-from taxi_assets_tests.graph.graph_runs import LAYERS, Graph
+from taxi_assets_tests.support.graph_runs import LAYERS, Graph
 
 MONTHS = ("2019-01", "2019-02", "2019-03")
 

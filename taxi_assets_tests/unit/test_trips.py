@@ -16,7 +16,7 @@ from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import LayoutError, NotMaterializedError
 from taxi_assets.steps.clean.clean import clean_month
-from taxi_assets_tests.raw_months import YELLOW_2019, YELLOW_TRIP, csv_month
+from taxi_assets_tests.support.raw_months import YELLOW_2019, YELLOW_TRIP, csv_month
 
 
 @pytest.fixture(scope="module")

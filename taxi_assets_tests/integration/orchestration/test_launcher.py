@@ -1,0 +1,144 @@
+"""The run launcher, against a real code server that is stopped, killed and started again under a real run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
+from dagster._core.launcher import WorkerStatus
+from dagster._core.test_utils import create_run_for_test, instance_for_test
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import GrpcServerTarget
+
+from taxi_assets.orchestration.instance import launcher as launcher_module
+from taxi_assets.orchestration.instance.launcher import CodeServerRunLauncher
+from taxi_assets_tests.support.dagster_processes import PROJECT_ROOT, DagsterProcess, wait_until
+
+LAUNCHER = yaml.safe_load((PROJECT_ROOT / "dagster.yaml").read_text())["run_launcher"]
+SECONDS = 60
+
+
+@dataclass
+class LaunchedRun:
+    """A run in a process of ``server`` that lasts until ``release`` is touched."""
+
+    instance: DagsterInstance
+    launcher: CodeServerRunLauncher
+    server: DagsterProcess
+    run_id: str
+    release: Path
+
+    @property
+    def record(self) -> DagsterRun:
+        run = self.instance.get_run_by_id(self.run_id)
+        assert run is not None
+        return run
+
+    def health(self) -> WorkerStatus:
+        return self.launcher.check_run_worker_health(self.record).status
+
+
+@pytest.fixture
+def launched(tmp_path: Path) -> Iterator[LaunchedRun]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with instance_for_test(overrides={"run_launcher": LAUNCHER}, temp_dir=str(tmp_path)) as instance:
+        server = DagsterProcess(
+            "code-server",
+            ["dagster", "api", "grpc", "-m", waiting_job_module(), "-h", "127.0.0.1", "-p", str(port)],
+            {**os.environ, "DAGSTER_HOME": str(tmp_path)},
+            tmp_path,
+        )
+        server.start()
+        try:
+            wait_until(lambda: answers(port), "the code server on its port", SECONDS)
+            run = launch(instance, server, port, tmp_path / "release")
+            yield run
+            if not run.record.is_finished:
+                # Dagster waits for its runs when an instance goes.
+                instance.report_run_failed(run.record)
+        finally:
+            server.kill()
+
+
+def waiting_job_module() -> str:
+    from taxi_assets_tests.support import waiting_job
+
+    return waiting_job.__name__
+
+
+def launch(instance: DagsterInstance, server: DagsterProcess, port: int, release: Path) -> LaunchedRun:
+    target = GrpcServerTarget(host="127.0.0.1", port=port, socket=None, location_name="waiting")
+    with WorkspaceProcessContext(instance, target) as process:
+        workspace = process.create_request_context()
+        job = workspace.get_code_location("waiting").get_repository("__repository__").get_full_job("waiting")
+        run = create_run_for_test(
+            instance,
+            job_name="waiting",
+            run_config={"ops": {"wait": {"config": {"until": str(release)}}}},
+            remote_job_origin=job.get_remote_origin(),
+            job_code_origin=job.get_python_origin(),
+        )
+        instance.launch_run(run.run_id, workspace)
+    launcher = instance.run_launcher
+    assert isinstance(launcher, CodeServerRunLauncher)
+    launched = LaunchedRun(instance, launcher, server, run.run_id, release)
+    wait_until(lambda: launched.record.status is DagsterRunStatus.STARTED, "the run to start", SECONDS)
+    return launched
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_run_monitoring_may_ask_the_projects_launcher() -> None:
+    with instance_for_test(overrides={"run_launcher": LAUNCHER}) as instance:
+        assert instance.run_launcher.supports_check_run_worker_health
+
+
+def test_a_run_that_died_with_its_code_server_is_found_out(
+    launched: LaunchedRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert launched.health() is WorkerStatus.RUNNING
+    launched.server.kill()
+    assert launched.health() is WorkerStatus.RUNNING, "a code server that is silent for a moment may be starting again"
+    with monkeypatch.context() as patience_is_over:
+        patience_is_over.setattr(launcher_module, "SILENCE_SECONDS", 0.0)
+        answer = launched.launcher.check_run_worker_health(launched.record)
+    assert answer.status is WorkerStatus.NOT_FOUND
+    assert "has not answered" in str(answer.msg)
+
+    launched.server.start()
+    wait_until(
+        lambda: launched.health() is WorkerStatus.NOT_FOUND, "the new code server to say that it has no run", SECONDS
+    )
+
+
+def test_a_run_in_a_process_of_its_own_is_not_judged() -> None:
+    with instance_for_test(overrides={"run_launcher": LAUNCHER}) as instance:
+        run = create_run_for_test(instance, job_name="demo", status=DagsterRunStatus.STARTED)
+        assert instance.run_launcher.check_run_worker_health(run).status is WorkerStatus.RUNNING
+
+
+def test_a_code_server_that_is_told_to_stop_lets_its_run_finish(launched: LaunchedRun) -> None:
+    process = launched.server.process
+    assert process is not None
+    # To the code server alone, as Docker and Kubernetes send it.
+    os.kill(process.pid, signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(3)
+    assert process.poll() is None, "the code server ended with a run in it"
+    assert launched.health() is WorkerStatus.RUNNING
+    launched.release.touch()
+    wait_until(lambda: process.poll() is not None, "the code server to end", SECONDS)
+    assert launched.record.status is DagsterRunStatus.SUCCESS
