@@ -29,9 +29,10 @@ from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.steps.clean.clean import clean_month
 from taxi_assets.steps.clean.clean import csv_queries as clean_csv
-from taxi_assets.steps.files.clean_file import CleanMonth
+from taxi_assets.steps.files.clean_file import CleanFile
 from taxi_assets.steps.files.raw_file import RawFile
-from taxi_assets.steps.postgres.load import load_month, prepare_database
+from taxi_assets.steps.postgres.load import load_month
+from taxi_assets.steps.postgres.tables import prepare_database
 from taxi_assets.steps.raw.fetch import fetch_month
 
 MONTH = TripMonth(DATASET, FIRST_MONTH)
@@ -55,7 +56,7 @@ def main() -> None:
             workshop = Workshop(plan, server)
             source, folder = workshop.source(plan.rows), workshop.folder("choices")
             raw = fetch_month(MONTH, str(source), DataDir(folder)).raw
-            clean = clean_month(raw, MONTH, DataDir(folder))
+            clean = clean_month(raw, DataDir(folder))
             print(f"{plan.rows:,} trips, medians of {plan.repeats}\n")
             _print("DuckDB threads in clean", _clean_variants(raw, folder), plan.repeats)
             _print(
@@ -99,7 +100,7 @@ def _cpu() -> float:
 
 def _cleaned(raw: RawFile, folder: Path, threads: int | None = None) -> Taken:
     data = folder / "variant"
-    taken = _timed(lambda: _megabytes(clean_month(raw, MONTH, DataDir(data), threads=threads).path))
+    taken = _timed(lambda: _megabytes(clean_month(raw, DataDir(data), threads=threads).path))
     shutil.rmtree(data)
     return taken
 
@@ -124,7 +125,7 @@ def _megabytes(path: Path) -> str:
     return f"{path.stat().st_size / 1e6:.1f} MB"
 
 
-def _rewrite(clean: CleanMonth, target: Path, *, rows: int = 122_880, level: int | None = None) -> str:
+def _rewrite(clean: CleanFile, target: Path, *, rows: int = 122_880, level: int | None = None) -> str:
     codec = "COMPRESSION zstd" + ("" if level is None else f", COMPRESSION_LEVEL {level}")
     with duckdb.connect() as connection:
         connection.execute(
@@ -133,7 +134,7 @@ def _rewrite(clean: CleanMonth, target: Path, *, rows: int = 122_880, level: int
     return _megabytes(target)
 
 
-def _parquet_variants(clean: CleanMonth, folder: Path) -> dict[str, Callable[[], Taken]]:
+def _parquet_variants(clean: CleanFile, folder: Path) -> dict[str, Callable[[], Taken]]:
     """Only the writing: the clean file is read and written again."""
     target = folder / "rewritten.parquet"
     levels = {
@@ -147,20 +148,18 @@ def _parquet_variants(clean: CleanMonth, folder: Path) -> dict[str, Callable[[],
     return {**levels, **sizes}
 
 
-def _load(clean: CleanMonth, server: BenchServer, streams: int = 2) -> Taken:
+def _load(clean: CleanFile, server: BenchServer, streams: int = 2) -> Taken:
     with server.database() as database:
         prepare_database(database.conninfo, [DATASETS[DATASET]])
         server.settle()
-        return _timed(
-            lambda: f"{load_month(clean, MONTH, database.conninfo, streams=streams).bytes_loaded / 1e6:.0f} MB"
-        )
+        return _timed(lambda: f"{load_month(clean, database.conninfo, streams=streams).bytes_loaded / 1e6:.0f} MB")
 
 
-def _stream_variants(clean: CleanMonth, server: BenchServer) -> dict[str, Callable[[], Taken]]:
+def _stream_variants(clean: CleanFile, server: BenchServer) -> dict[str, Callable[[], Taken]]:
     return {f"{streams} stream(s)": lambda streams=streams: _load(clean, server, streams) for streams in (1, 2, 3, 4)}
 
 
-def _row_group_loads(clean: CleanMonth, folder: Path, server: BenchServer) -> dict[str, Callable[[], Taken]]:
+def _row_group_loads(clean: CleanFile, folder: Path, server: BenchServer) -> dict[str, Callable[[], Taken]]:
     variants: dict[str, Callable[[], Taken]] = {}
     for rows in (30_720, 122_880, 491_520):
         path = folder / f"groups-{rows}.parquet"

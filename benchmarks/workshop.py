@@ -24,7 +24,7 @@ DATASET = "yellow"
 FIRST_MONTH = "2019-01"
 LAYOUT_OF = "2019-03"
 """All months are laid out as this one is. The files of 2019-01 and 2019-02 end their last line with LF and all others
-with CRLF, which COPY refuses: the staged merge could not load them."""
+with CRLF, which COPY rejects: the staged merge could not load them."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Workshop:
         print(text, flush=True)
 
     def source(self, rows: int, months: Sequence[str] = (FIRST_MONTH,), *, distinct: bool = True) -> Path:
-        """A folder that publishes months of ``rows`` trips, laid out as in ``LAYOUT_OF``, without refused lines.
+        """A folder that publishes months of ``rows`` trips, laid out as in ``LAYOUT_OF``, without rejected lines.
 
         Args:
             rows: Trips a month.
@@ -54,7 +54,7 @@ class Workshop:
             path.parent.mkdir(parents=True, exist_ok=True)
             if not path.exists():
                 if distinct or made is None:
-                    write_sample_month(TripMonth(DATASET, month), path, rows, refused_share=0, layout=layout)
+                    write_sample_month(TripMonth(DATASET, month), path, rows, rejected_share=0, layout=layout)
                 else:
                     os.link(made, path)
             made = path

@@ -4,7 +4,7 @@ The way of a month, in the order of the files that carry it:
 
     datasets/               what TLC publishes: columns, types, code tables, first months
     steps/fetch.py          source     -> raw        the file exactly as published, verified
-    steps/clean.py          raw        -> clean      typed, normalised Parquet; refused lines set aside
+    steps/clean.py          raw        -> clean      typed, normalised Parquet; rejected lines set aside
     steps/load_postgres.py  clean      -> postgres   the month swapped in whole
     steps/copy_to_lake.py   raw, clean -> lake       a folder or a GCS bucket
     steps/load_warehouse.py lake       -> warehouse  DuckDB views or a BigQuery table

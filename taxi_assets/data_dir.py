@@ -24,7 +24,7 @@ class DataDir:
     root: Path
 
     def raw_dir(self, dataset: str) -> Path:
-        """Holds the files exactly as published, each with its manifest ``<file>.json`` beside it."""
+        """Holds the files exactly as published, each with its manifest ``<stem>.manifest.json`` beside it."""
         return self.root / "raw" / dataset
 
     def clean(self, month: TripMonth) -> Path:
@@ -32,7 +32,7 @@ class DataDir:
         return self.root / "clean" / month.dataset / f"{month.stem}.parquet"
 
     def rejected(self, month: TripMonth) -> Path:
-        """The refused lines of a month: ``line_number``, ``reason``, ``line``. Written even when there are none."""
+        """The rejected lines of a month: ``line_number``, ``reason``, ``line``. Written even when there are none."""
         return self.root / "rejected" / month.dataset / f"{month.stem}.parquet"
 
     @property
@@ -75,7 +75,7 @@ def published_atomically(path: Path) -> Generator[Path]:
     that a kill left behind.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}-{uuid4().hex[:8]}.partial")
+    partial = partial_path(path)
     try:
         yield partial
         with partial.open("rb") as written:
@@ -83,6 +83,11 @@ def published_atomically(path: Path) -> Generator[Path]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def partial_path(path: Path) -> Path:
+    """A new name beside ``path`` for what is on its way there; it tells the writer's process, for the clean-up."""
+    return path.with_name(f".{path.name}.{os.getpid()}-{uuid4().hex[:8]}.partial")
 
 
 def remove_leftovers(path: Path) -> None:

@@ -70,9 +70,8 @@ class Trips:
         from taxi_assets.datasets.columns import arrow_schema
 
         # With the registry's schema, a month that was cleaned before a column was added has it as NULL.
-        months = cast(
-            "Any", arrow_dataset.dataset([str(path) for path in self.paths], schema=arrow_schema(self.dataset))
-        )
+        schema = arrow_schema(self.dataset.table_columns)
+        months = cast("Any", arrow_dataset.dataset([str(path) for path in self.paths], schema=schema))
         scanner = months.scanner(
             columns=list(self.columns), batch_size=batch_rows, batch_readahead=2, fragment_readahead=1
         )

@@ -22,7 +22,8 @@ def run(job: Job, parts: dict[str, float]) -> None:
     from taxi_assets.datasets.months import TripMonth
     from taxi_assets.datasets.registry import DATASETS
     from taxi_assets.steps.clean.clean import clean_month
-    from taxi_assets.steps.postgres.load import load_month, prepare_database
+    from taxi_assets.steps.postgres.load import load_month
+    from taxi_assets.steps.postgres.tables import prepare_database
     from taxi_assets.steps.raw.fetch import fetch_month
 
     data_dir = DataDir(Path(job.folder))
@@ -30,7 +31,7 @@ def run(job: Job, parts: dict[str, float]) -> None:
         with stopwatch(parts, "raw"):
             raw = fetch_month(month, job.source, data_dir).raw
         with stopwatch(parts, "clean"):
-            clean = clean_month(raw, month, data_dir)
+            clean = clean_month(raw, data_dir)
         with stopwatch(parts, "load"):
             prepare_database(job.conninfo, [DATASETS[job.dataset]])
-            load_month(clean, month, job.conninfo)
+            load_month(clean, job.conninfo)

@@ -23,7 +23,7 @@ from taxi_assets.cli.dev import prepare_dagster
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import SettingsError
 from taxi_assets.settings import PROJECT_ROOT, Settings, load_settings
-from taxi_assets.steps.files.raw_file import read_manifest
+from taxi_assets.steps.files.raw_file import read_raw
 
 DATASETS_SHOWN = ("yellow", "green")
 MONTHS_SHOWN = ("2019-01", "2019-02", "2019-03")
@@ -60,7 +60,7 @@ def run_demo(settings: Settings) -> int:
 
 def _keep_real_trips(settings: Settings) -> None:
     for month in (TripMonth(dataset, key) for dataset in DATASETS_SHOWN for key in MONTHS_SHOWN):
-        raw = read_manifest(settings.data_dir.raw_dir(month.dataset), month)
+        raw = read_raw(month, settings.data_dir)
         if raw is not None and not raw.synthetic:
             raise SettingsError(
                 f"TAXI_DATA_DIR={settings.taxi_data_dir}: {month} holds real trips from {raw.source}, which the demo "
@@ -128,8 +128,8 @@ def _shown_months(settings: Settings, instance: dg.DagsterInstance) -> list[Show
     conninfo = trips_database(settings)
     shown: list[ShownMonth] = []
     for month in (TripMonth(dataset, key) for dataset in DATASETS_SHOWN for key in MONTHS_SHOWN):
-        raw = read_manifest(settings.data_dir.raw_dir(month.dataset), month)
-        clean, refused = rows_of(settings.data_dir, month)
+        raw = read_raw(month, settings.data_dir)
+        clean, refused = rows_of(month, settings.data_dir)
         layers = [_metadata(instance, layer, month) for layer in ("raw", "clean", "postgres")]
         shown.append(
             ShownMonth(

@@ -81,7 +81,7 @@ TRIP_TYPES = CodeTable(meanings={1: "street hail", 2: "dispatched"})
 FLAGS = CodeTable(
     meanings={"Y": "yes", "N": "no"},
     # Yellow 2010 writes 0, 1 and, in places, an asterisk that no dictionary explains: it is kept as published. The
-    # Parquet edition of those months holds the same numbers as text, some as 0.0.
+    # Parquet files of those months hold the same numbers as text, some as 0.0.
     words={"0": "N", "1": "Y", "0.0": "N", "1.0": "Y", "0.": "N", "1.": "Y", "FALSE": "N", "TRUE": "Y"},
 )
 

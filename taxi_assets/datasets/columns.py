@@ -6,7 +6,7 @@ dataset, shared ones in ``vocabulary.py``) and SQL that reads files (``taxi_asse
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, cast
@@ -46,7 +46,7 @@ class Column:
         aliases: Other names that files have used for it; case and surrounding blanks do not matter.
         codes: Words that files have used, upper case, and the value each stands for. Empty: no words are known.
         meanings: Values as stored and what each means, where TLC lists them. Other values are kept and counted.
-        required: A line without a readable value here cannot be a trip record and is refused.
+        required: A line without a readable value here cannot be a trip record and is rejected.
         first_month: First month whose files have it, ``YYYY-MM``, where it is known.
         last_month: Last month whose files have it, where it is known.
     """
@@ -61,6 +61,11 @@ class Column:
     required: bool = False
     first_month: str | None = None
     last_month: str | None = None
+
+    @property
+    def full_description(self) -> str:
+        """The description with its unit, for the comment fields of stores and the UI: ``Meter fare. [USD]``."""
+        return f"{self.description} [{self.unit}]" if self.unit else self.description
 
 
 FILE_MONTH = Column(
@@ -107,6 +112,11 @@ class Dataset:
         """All columns as stored: the dataset's own, then ``file_month``."""
         return (*self.columns, FILE_MONTH)
 
+    @property
+    def columns_by_alias(self) -> Mapping[str, Column]:
+        """The published columns by every name that files have used for them, in lower case."""
+        return {name.lower(): column for column in self.columns for name in (column.name, *column.aliases)}
+
     def column(self, name: str) -> Column:
         """The column of that canonical name.
 
@@ -140,14 +150,8 @@ class Lookup:
     key: str
 
 
-def full_description(column: Column) -> str:
-    """A column's description with its unit, for the comment fields of stores."""
-    unit = f" [{column.unit}]" if column.unit else ""
-    return f"{column.description}{unit}"
-
-
-def arrow_schema(dataset: Dataset) -> Any:
-    """The schema of a month's clean Parquet: the dataset's columns in table order, then ``file_month``.
+def arrow_schema(columns: Iterable[Column]) -> Any:
+    """The columns as they are in clean Parquet, in their order.
 
     Returns:
         A ``pyarrow.Schema``; times have microseconds and no zone. (pyarrow has no type stubs.)
@@ -162,4 +166,4 @@ def arrow_schema(dataset: Dataset) -> Any:
         ColumnType.TIME: pa.timestamp("us"),
         ColumnType.DATE: pa.date32(),
     }
-    return cast("Any", pa.schema([(column.name, types[column.type]) for column in dataset.table_columns]))
+    return cast("Any", pa.schema([(column.name, types[column.type]) for column in columns]))

@@ -1,7 +1,7 @@
 """High-volume for-hire services: Uber, Lyft, Via and Juno, published since 2019-02.
 
 Belongs here: the dataset's columns in the order of every table: the seven of the first CSV files in TLC's order, then
-those of the Parquet edition, which covers all months. A new column goes to the end.
+those of the Parquet files, which cover all months. A new column goes to the end.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ FHVHV = Dataset(
     title="High-volume for-hire vehicles",
     description=(
         "Trips of companies that dispatch more than 10,000 trips a day in New York, such as Uber and Lyft. "
-        "Fares and pay are in the Parquet edition only."
+        "Fares and pay are in the Parquet files only."
     ),
     first_month="2019-02",
     pickup="pickup_datetime",

@@ -15,7 +15,7 @@ from taxi_assets.datasets.codes import FLAGS, PAYMENTS, RATES, SHARED_RIDES, VEN
 from taxi_assets.datasets.columns import Column, ColumnType
 
 IGNORED_COLUMNS: Mapping[str, str] = {
-    "__index_level_0__": "row labels that pandas left in the Parquet edition of yellow 2010-02 and 2010-03",
+    "__index_level_0__": "row labels that pandas left in the Parquet files of yellow 2010-02 and 2010-03",
 }
 """Column names that carry nothing about a trip, and why each may be skipped."""
 

@@ -14,7 +14,7 @@ from taxi_assets.definitions import build_defs
 from taxi_assets.orchestration.resources.lake import FolderLakeResource
 from taxi_assets.orchestration.resources.postgres import Postgres
 from taxi_assets.orchestration.resources.warehouse import DuckDbResource
-from taxi_assets.steps.files.raw_file import read_manifest
+from taxi_assets.steps.files.raw_file import read_raw
 from taxi_assets_tests.support.graph_runs import Graph
 
 MONTH = TripMonth("green", "2019-01")
@@ -90,7 +90,7 @@ def test_cleaning_from_the_lakes_raw_file_gives_the_same_rows_and_manifest(clust
     before = elsewhere.metadata("clean", "green", MONTH.month)
     assert elsewhere.run("green", MONTH.month, layers=("clean",)).success
     assert elsewhere.metadata("clean", "green", MONTH.month)["content id"] == before["content id"]
-    raw = read_manifest(elsewhere.settings.data_dir.raw_dir("green"), MONTH)
+    raw = read_raw(MONTH, elsewhere.settings.data_dir)
     assert raw is not None
     published = elsewhere.metadata("raw", "green", MONTH.month)
     assert (raw.sha256, raw.published_rows, raw.source, raw.synthetic) == (
@@ -111,11 +111,11 @@ def test_an_older_edition_in_the_lake_is_not_taken_for_the_new_one(
     # Materialized again on a machine that went before the month reached the lake.
     elsewhere.instance.report_runless_asset_event(
         AssetMaterialization(
-            AssetKey([upstream, MONTH.table]), partition=MONTH.month, metadata={fact: "of a new edition"}
+            AssetKey([upstream, MONTH.table]), partition=MONTH.month, metadata={fact: "of a new version"}
         )
     )
     told = message_of(elsewhere, layer)
-    assert "the lake holds another edition" in told
+    assert "the lake holds another version" in told
     assert f"Materialize raw/{MONTH.table} {MONTH.month} and everything after it in one run" in told
 
 
@@ -139,4 +139,4 @@ def test_a_raw_file_that_the_clean_one_was_not_made_from_is_refused(cluster: Clu
     assert february.read_bytes() != content
     stored.write_bytes(february.read_bytes())
     assert "is not the file that" in message_of(elsewhere, "clean")
-    assert read_manifest(elsewhere.settings.data_dir.raw_dir("green"), MONTH) is None, "nothing was kept"
+    assert read_raw(MONTH, elsewhere.settings.data_dir) is None, "nothing was kept"

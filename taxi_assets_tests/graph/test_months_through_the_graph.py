@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from taxi_assets.datasets.months import TripMonth
-from taxi_assets.steps.files.raw_file import read_manifest
+from taxi_assets.steps.files.raw_file import read_raw
 from taxi_assets_tests.support.graph_runs import LAYERS, Graph
 
 MONTHS = ("2019-01", "2019-02", "2019-03")
@@ -117,10 +117,10 @@ def test_a_bad_new_edition_keeps_the_old_month_in_every_layer(tmp_path: Path, po
     source = folder_with(tmp_path, {"2019-01": trips("2019-01", 1)})
     graph = Graph(tmp_path / "data", postgres, taxi_source=str(source))
     assert graph.run("yellow", "2019-01").success
-    before = read_manifest(graph.settings.data_dir.raw_dir("yellow"), TripMonth("yellow", "2019-01"))
+    before = read_raw(TripMonth("yellow", "2019-01"), graph.settings.data_dir)
     folder_with(tmp_path, {"2019-01": b"<html>Sorry, we are moving house</html>"})
     assert not graph.run("yellow", "2019-01").success
-    assert read_manifest(graph.settings.data_dir.raw_dir("yellow"), TripMonth("yellow", "2019-01")) == before
+    assert read_raw(TripMonth("yellow", "2019-01"), graph.settings.data_dir) == before
     assert rows_by_month(postgres, "yellow_tripdata") == {"2019-01": 3}
 
 

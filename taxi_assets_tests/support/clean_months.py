@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from taxi_assets.datasets.columns import Column, ColumnType, Dataset
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
-from taxi_assets.steps.files.clean_file import CleanMonth
+from taxi_assets.steps.files.clean_file import CleanFile
 
 ARROW = {
     ColumnType.CODE: pa.int16(),
@@ -39,13 +39,14 @@ def clean_table(dataset: Dataset, month: TripMonth, rows: int, first: int = 0) -
 
 def write_clean(
     folder: Path, month: TripMonth, rows: int | pa.Table = 1000, *, row_group: int = 250, content_id: str | None = None
-) -> CleanMonth:
+) -> CleanFile:
     """A clean file of that many rows (or of that table) in ``folder``, and its figures."""
     dataset = DATASETS[month.dataset]
     table = clean_table(dataset, month, rows) if isinstance(rows, int) else rows
     path = folder / f"{month.stem}-{uuid4().hex[:6]}.parquet"
     pq.write_table(table, path, row_group_size=row_group, compression="zstd")
-    return CleanMonth(
+    return CleanFile(
+        month=month,
         path=path,
         rejected_path=path,
         rows=table.num_rows,
@@ -59,7 +60,7 @@ def write_clean(
     )
 
 
-def with_rows(clean: CleanMonth, rows: int) -> CleanMonth:
+def with_rows(clean: CleanFile, rows: int) -> CleanFile:
     """The same file with another claim of how many rows it has."""
     return replace(clean, rows=rows)
 

@@ -11,8 +11,8 @@ from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.columns import Column, ColumnType
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
-from taxi_assets.steps.files.clean_file import CleanMonth
-from taxi_assets.steps.files.formats import Edition
+from taxi_assets.steps.files.clean_file import CleanFile
+from taxi_assets.steps.files.formats import Format
 from taxi_assets.steps.files.raw_file import RawFile
 from taxi_assets.steps.files.sql import identifier, literal
 
@@ -21,13 +21,14 @@ GREEN = TripMonth("green", "2019-01")
 
 
 def write_month(
-    data_dir: DataDir, month: TripMonth, rows: int, *, seed: int = 1, edition: Edition = "csv.gz"
-) -> tuple[RawFile, CleanMonth]:
+    data_dir: DataDir, month: TripMonth, rows: int, *, seed: int = 1, file_format: Format = "csv.gz"
+) -> tuple[RawFile, CleanFile]:
     """Writes a raw file and a clean Parquet; equal seeds give equal bytes."""
-    raw = write_raw(data_dir, month, rows, seed=seed, edition=edition)
+    raw = write_raw(data_dir, month, rows, seed=seed, file_format=file_format)
     path = data_dir.clean(month)
     write_clean(path, month, rows, seed=seed)
-    return raw, CleanMonth(
+    return raw, CleanFile(
+        month=month,
         path=path,
         rejected_path=data_dir.rejected(month),
         rows=rows,
@@ -41,15 +42,18 @@ def write_month(
     )
 
 
-def write_raw(data_dir: DataDir, month: TripMonth, rows: int, *, seed: int = 1, edition: Edition = "csv.gz") -> RawFile:
-    path = data_dir.raw_dir(month.dataset) / f"{month.stem}.{edition}"
+def write_raw(
+    data_dir: DataDir, month: TripMonth, rows: int, *, seed: int = 1, file_format: Format = "csv.gz"
+) -> RawFile:
+    path = data_dir.raw_dir(month.dataset) / f"{month.stem}.{file_format}"
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = f"{month} {edition} {seed}\n".encode() * rows
+    content = f"{month} {file_format} {seed}\n".encode() * rows
     replace_file(path, content)
     return RawFile(
+        month=month,
         path=path,
         source=f"sample (seed {seed})",
-        edition=edition,
+        format=file_format,
         synthetic=True,
         bytes=len(content),
         uncompressed_bytes=len(content),

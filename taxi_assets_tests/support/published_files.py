@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
-from taxi_assets.steps.files.raw_file import RawFile, read_manifest
+from taxi_assets.steps.files.raw_file import RawFile, read_raw
 from taxi_assets.steps.raw.http_retries import HttpPolicy
 
 MONTH = TripMonth("yellow", "2019-01")
@@ -62,7 +62,7 @@ def leftovers(data_dir: DataDir, dataset: str = "yellow") -> list[str]:
 
 
 def manifest(data_dir: DataDir, month: TripMonth = MONTH) -> RawFile:
-    raw = read_manifest(data_dir.raw_dir(month.dataset), month)
+    raw = read_raw(month, data_dir)
     assert raw is not None
     return raw
 

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
-from taxi_assets.steps.files.formats import Edition
-from taxi_assets.steps.files.raw_file import RawFile
+from taxi_assets.steps.files.formats import Format
+from taxi_assets.steps.files.raw_file import PublishedFile, RawFile, of_month
 from taxi_assets.steps.raw.verify import verify
 
 YELLOW_2019 = (
@@ -25,13 +25,18 @@ YELLOW_TRIP = "1,2019-01-01 00:46:40,2019-01-01 00:53:20,1,1.50,1,N,151,239,1,7,
 MONTH = TripMonth("yellow", "2019-01")
 
 
-def raw_file(path: Path, edition: Edition, source: str = "a test") -> RawFile:
-    """What fetching would have told about a file that lies at ``path``."""
-    contents = verify(path, edition, path.name)
-    return RawFile(
+def raw_file(path: Path, file_format: Format, month: TripMonth = MONTH) -> RawFile:
+    """What fetching would have told about the month's file that lies at ``path``."""
+    return of_month(published_file(path, file_format), month)
+
+
+def published_file(path: Path, file_format: Format) -> PublishedFile:
+    """The same of a file that has no month."""
+    contents = verify(path, file_format, path.name)
+    return PublishedFile(
         path=path,
-        source=source,
-        edition=edition,
+        source="a test",
+        format=file_format,
         synthetic=False,
         bytes=contents.bytes,
         uncompressed_bytes=contents.uncompressed_bytes,
@@ -48,11 +53,11 @@ def raw_file(path: Path, edition: Edition, source: str = "a test") -> RawFile:
 def csv_month(data_dir: DataDir, text: str | bytes, month: TripMonth = MONTH, *, packed: bool = False) -> RawFile:
     """Publishes a text as the month's CSV."""
     content = text.encode() if isinstance(text, str) else text
-    edition: Edition = "csv.gz" if packed else "csv"
-    path = data_dir.raw_dir(month.dataset) / f"{month.stem}.{edition}"
+    file_format: Format = "csv.gz" if packed else "csv"
+    path = data_dir.raw_dir(month.dataset) / f"{month.stem}.{file_format}"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(gzip.compress(content, mtime=0) if packed else content)
-    return raw_file(path, edition)
+    return raw_file(path, file_format, month)
 
 
 def parquet_month(data_dir: DataDir, table: pa.Table, month: TripMonth = MONTH) -> RawFile:
@@ -60,7 +65,7 @@ def parquet_month(data_dir: DataDir, table: pa.Table, month: TripMonth = MONTH) 
     path = data_dir.raw_dir(month.dataset) / f"{month.stem}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, path)
-    return raw_file(path, "parquet")
+    return raw_file(path, "parquet", month)
 
 
 def rows(path: Path) -> list[dict[str, Any]]:

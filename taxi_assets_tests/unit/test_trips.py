@@ -27,10 +27,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         trips = [YELLOW_TRIP] * (count - 1) + [YELLOW_TRIP.replace(",1,1.50,", ",,1.50,")]
         text = "\n".join([YELLOW_2019, *trips, ""])
         published = TripMonth("yellow", month)
-        clean_month(csv_month(data_dir, text, published), published, data_dir)
+        clean_month(csv_month(data_dir, text, published), data_dir)
     month = TripMonth("fhv", "2019-01")
     text = "dispatching_base_num,pickup_datetime,dropoff_datetime\nB1,2019-01-01 00:00:00,3019-01-01 00:00:00\n"
-    clean_month(csv_month(data_dir, text, month), month, data_dir)
+    clean_month(csv_month(data_dir, text, month), data_dir)
     return data_dir.root
 
 

@@ -1,4 +1,4 @@
-"""clean: typed, normalised Parquet of the month; refused lines beside it with a reason."""
+"""clean: typed, normalised Parquet of the month; rejected lines beside it with a reason."""
 
 from dagster import AssetExecutionContext, AssetsDefinition
 
@@ -30,7 +30,7 @@ def clean_asset(dataset: Dataset, months_per_run: int) -> AssetsDefinition:
         inputs = Inputs(context, files, lake)
 
         def clean_one(month: TripMonth) -> Metadata:
-            cleaned = clean_month(inputs.raw(month), month, files.data_dir)
+            cleaned = clean_month(inputs.raw(month), files.data_dir)
             return clean_metadata(cleaned, dataset, month)
 
         materialize_months(context, dataset, clean_one)

@@ -1,7 +1,7 @@
 """How an asset finds what the asset before it made: on this machine, else in the lake.
 
-Belongs here: which edition is wanted, and where it is looked for. Not here: how it is fetched
-(``taxi_assets/steps/lake/bring_back.py``).
+Belongs here: which version is wanted, and where it is looked for. Not here: how it is fetched
+(``taxi_assets/steps/lake/restore.py``).
 
 A run that carries a month through all layers finds everything on its own disk. One that takes a later layer alone may
 be somewhere else (each run in a cluster has an empty disk of its own), or the file may have been purged since; then
@@ -21,12 +21,12 @@ from taxi_assets.datasets.zones import TAXI_ZONES
 from taxi_assets.errors import NotMaterializedError
 from taxi_assets.orchestration.resources.lake import LakeResource
 from taxi_assets.orchestration.resources.local_files import LocalFiles
-from taxi_assets.steps.files.clean_file import CleanMonth
-from taxi_assets.steps.files.raw_file import RawFile, read_manifest, read_manifest_file
+from taxi_assets.steps.files.clean_file import CleanFile
+from taxi_assets.steps.files.raw_file import PublishedFile, RawFile, manifest_path, read_manifest, read_raw
 
 SHA256 = "sha256"
 CONTENT_ID = "content id"
-"""The metadata of ``raw`` and ``clean`` that name their edition; see ``metadata.py``."""
+"""The metadata of ``raw`` and ``clean`` that name their version; see ``metadata.py``."""
 
 
 @dataclass(frozen=True)
@@ -47,24 +47,24 @@ class Inputs:
         """The month's published file.
 
         Raises:
-            NotMaterializedError: It is neither here nor, in the edition that was materialized last, in the lake.
+            NotMaterializedError: It is neither here nor, in the version that was materialized last, in the lake.
         """
         data_dir = self.files.data_dir
-        raw = read_manifest(data_dir.raw_dir(month.dataset), month)
+        raw = read_raw(month, data_dir)
         if raw is not None:
             return raw
-        from taxi_assets.steps.lake.bring_back import raw_from_lake
+        from taxi_assets.steps.lake.restore import raw_from_lake
 
         return raw_from_lake(month, data_dir, self.lake.open(), sha256=self._materialized("raw", month, SHA256))
 
-    def clean(self, month: TripMonth) -> CleanMonth:
+    def clean(self, month: TripMonth) -> CleanFile:
         """The month's clean file.
 
         Raises:
-            NotMaterializedError: It is neither here nor, in the edition that was materialized last, in the lake.
+            NotMaterializedError: It is neither here nor, in the version that was materialized last, in the lake.
         """
         from taxi_assets.steps.files.clean_file import read_clean
-        from taxi_assets.steps.lake.bring_back import clean_from_lake
+        from taxi_assets.steps.lake.restore import clean_from_lake
 
         data_dir = self.files.data_dir
         clean = read_clean(month, data_dir)
@@ -83,14 +83,14 @@ class Inputs:
         return str(value.value) if value else None
 
 
-def raw_zones(data_dir: DataDir) -> RawFile:
+def raw_zones(data_dir: DataDir) -> PublishedFile:
     """The zone lookup's raw file.
 
     Raises:
         NotMaterializedError: There is none.
     """
     folder = data_dir.raw_dir(TAXI_ZONES.name)
-    raw = read_manifest_file(folder / f"{Path(TAXI_ZONES.file_name).stem}.manifest.json")
+    raw = read_manifest(manifest_path(folder, Path(TAXI_ZONES.file_name).stem))
     if raw is None:
         raise NotMaterializedError(f"{TAXI_ZONES.name}: no raw file in {folder}; materialize raw/{TAXI_ZONES.name}")
     return raw

@@ -30,7 +30,7 @@ def lake_asset(dataset: Dataset, months_per_run: int) -> AssetsDefinition:
         opened, inputs = lake.open(), Inputs(context, files, lake)
 
         def copy(month: TripMonth) -> Metadata:
-            return lake_metadata(copy_month(inputs.raw(month), inputs.clean(month), month, opened))
+            return lake_metadata(copy_month(inputs.raw(month), inputs.clean(month), opened))
 
         materialize_months(context, dataset, copy)
 

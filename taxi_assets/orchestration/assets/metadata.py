@@ -14,8 +14,8 @@ from dagster import MetadataValue, TableColumn, TableSchema
 from taxi_assets.datasets.columns import Column, Dataset, Lookup
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.orchestration.names import VALIDATOR
-from taxi_assets.steps.files.clean_file import CleanMonth
-from taxi_assets.steps.files.raw_file import RawFile
+from taxi_assets.steps.files.clean_file import CleanFile
+from taxi_assets.steps.files.raw_file import PublishedFile
 from taxi_assets.steps.files.sql import escape_glob, identifier
 from taxi_assets.steps.lake.copy import LakeMonth
 from taxi_assets.steps.raw.sources import validator_of
@@ -35,17 +35,16 @@ def lookup_schema(lookup: Lookup) -> TableSchema:
 
 
 def _table_column(column: Column) -> TableColumn:
-    unit = f" Unit: {column.unit}." if column.unit else ""
-    return TableColumn(name=column.name, type=column.type.postgres, description=column.description + unit)
+    return TableColumn(name=column.name, type=column.type.postgres, description=column.full_description)
 
 
-def raw_metadata(raw: RawFile, *, unchanged: bool) -> dict[str, Any]:
+def raw_metadata(raw: PublishedFile, *, unchanged: bool) -> dict[str, Any]:
     """What was published, where it came from and how it was verified."""
     return {
         "dagster/row_count": raw.published_rows,
         "dagster/uri": raw.source,
         "path": MetadataValue.path(str(raw.path)),
-        "format": raw.edition,
+        "format": raw.format,
         "bytes": raw.bytes,
         "uncompressed bytes": raw.uncompressed_bytes,
         "sha256": raw.sha256,
@@ -58,7 +57,7 @@ def raw_metadata(raw: RawFile, *, unchanged: bool) -> dict[str, Any]:
     }
 
 
-def clean_metadata(clean: CleanMonth, dataset: Dataset, month: TripMonth) -> dict[str, Any]:
+def clean_metadata(clean: CleanFile, dataset: Dataset, month: TripMonth) -> dict[str, Any]:
     """Rows kept and refused, a preview, and a picture of the month."""
     unreadable = {column: count for column, count in clean.unreadable.items() if count}
     return {

@@ -32,7 +32,8 @@ def postgres_asset(dataset: Dataset, months_per_run: int) -> AssetsDefinition:
         pool="postgres",
     )
     def postgres_(context: AssetExecutionContext, postgres: Postgres, files: LocalFiles, lake: LakeResource) -> None:
-        from taxi_assets.steps.postgres.load import load_month, prepare_database
+        from taxi_assets.steps.postgres.load import load_month
+        from taxi_assets.steps.postgres.tables import prepare_database
 
         conninfo, inputs = postgres.conninfo(), Inputs(context, files, lake)
         prepare_database(conninfo, [dataset])
@@ -40,7 +41,6 @@ def postgres_asset(dataset: Dataset, months_per_run: int) -> AssetsDefinition:
         def load(month: TripMonth) -> Metadata:
             loaded = load_month(
                 inputs.clean(month),
-                month,
                 conninfo,
                 application_name=f"taxi {context.run.run_id[:8]} {month}",
             )

@@ -128,9 +128,9 @@ def _refuse_month_that_cannot_be(month: TripMonth, path: Path) -> None:
 def _accept(path: Path, landed: LandedFile, data_dir: DataDir) -> str:
     folder = data_dir.accepted / landed.month.dataset
     folder.mkdir(parents=True, exist_ok=True)
-    target = folder / f"{landed.month.stem}.{landed.edition}"
+    target = folder / f"{landed.month.stem}.{landed.format}"
     for earlier in folder.glob(f"{landed.month.stem}.*"):
-        # A month has one file; another edition that was dropped before would be found first.
+        # A month has one file; another format that was dropped before would be found first.
         if earlier != target:
             earlier.unlink()
     path.replace(target)

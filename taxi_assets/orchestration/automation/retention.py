@@ -22,7 +22,7 @@ from taxi_assets.orchestration.resources.local_files import LocalFiles
 from taxi_assets.orchestration.resources.postgres import Postgres
 from taxi_assets.orchestration.resources.warehouse import WarehouseResource
 from taxi_assets.steps.files.clean_file import rows_of
-from taxi_assets.steps.files.raw_file import RawFile, read_manifest
+from taxi_assets.steps.files.raw_file import RawFile, read_raw
 from taxi_assets.steps.lake.copy import lake_rows
 from taxi_assets.steps.lake.lake import Lake, raw_name
 from taxi_assets.steps.warehouse.warehouse import Warehouse
@@ -60,7 +60,7 @@ def raw_files(data_dir: DataDir, datasets: Sequence[str]) -> Iterator[tuple[Trip
     for dataset in datasets:
         for manifest in sorted(data_dir.raw_dir(dataset).glob(f"{dataset}_tripdata_????-??.manifest.json")):
             month = TripMonth(dataset, manifest.name.removeprefix(f"{dataset}_tripdata_")[:7])
-            raw = read_manifest(data_dir.raw_dir(dataset), month)
+            raw = read_raw(month, data_dir)
             if raw is not None:
                 yield month, raw
 
@@ -86,7 +86,7 @@ def _missing_somewhere(month: TripMonth, raw: RawFile, stores: Stores) -> str:
         return "clean does not have the month"
     if clean.raw_sha256 != raw.sha256:
         return "clean was made from another file"
-    rows, refused = rows_of(stores.data_dir, month)
+    rows, refused = rows_of(month, stores.data_dir)
     if rows + refused != raw.published_rows:
         return f"clean and refused have {rows:,} + {refused:,} lines of {raw.published_rows:,}"
     copied = stores.lake.stat(raw_name(month.dataset, raw.path.name))

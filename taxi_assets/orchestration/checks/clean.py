@@ -17,7 +17,7 @@ from taxi_assets.datasets.months import TripMonth
 from taxi_assets.orchestration.checks.months import Finding, Look, MonthCheck, results
 from taxi_assets.orchestration.resources.local_files import LocalFiles
 from taxi_assets.steps.files.clean_file import rows_of
-from taxi_assets.steps.files.raw_file import read_manifest
+from taxi_assets.steps.files.raw_file import read_raw
 from taxi_assets.steps.files.sql import escape_glob, identifier
 
 ACCOUNTED_FOR = MonthCheck(
@@ -60,10 +60,10 @@ def clean_checks(dataset: Dataset) -> AssetChecksDefinition:
 
 def accounted_for(month: TripMonth, data_dir: DataDir) -> Finding:
     """Compares the raw file's line count, taken when it was fetched, with the rows that the two files hold."""
-    raw = read_manifest(data_dir.raw_dir(month.dataset), month)
+    raw = read_raw(month, data_dir)
     if raw is None:
         return Finding(passed=True, figures={"published": "raw file is gone"})
-    clean, rejected = rows_of(data_dir, month)
+    clean, rejected = rows_of(month, data_dir)
     return Finding(
         passed=raw.published_rows == clean + rejected,
         figures={"published": raw.published_rows, "clean": clean, "refused": rejected},

@@ -96,8 +96,8 @@ def warehouse_checks(dataset: Dataset) -> AssetChecksDefinition:
 
         def same_total(month: TripMonth) -> Finding:
             column = dataset.total or ""
-            expected, found = total_of(data_dir, month, column), opened.total(month, column)
-            allowed = CENTS_PER_MILLION_ROWS * max(1.0, clean_rows(data_dir, month) / 1_000_000)
+            expected, found = total_of(month, data_dir, column), opened.total(month, column)
+            allowed = CENTS_PER_MILLION_ROWS * max(1.0, clean_rows(month, data_dir) / 1_000_000)
             return Finding(
                 passed=(found is None and expected is None) or abs((found or 0.0) - (expected or 0.0)) <= allowed,
                 figures={"clean": expected, "warehouse": found, "allowed difference": allowed},
@@ -120,7 +120,7 @@ def same_rows(asset: AssetKey, data_dir: DataDir, count: Callable[[TripMonth], i
     layer = asset.path[0]
 
     def look(month: TripMonth) -> Finding:
-        expected, found = clean_rows(data_dir, month), count(month)
+        expected, found = clean_rows(month, data_dir), count(month)
         return Finding(
             passed=expected == found,
             figures={"clean": expected, layer: found},

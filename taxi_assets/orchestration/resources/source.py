@@ -9,7 +9,7 @@ from dagster import ConfigurableResource
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.steps.files.progress import OnProgress, no_progress
-from taxi_assets.steps.files.raw_file import RawFile
+from taxi_assets.steps.files.raw_file import PublishedFile
 
 if TYPE_CHECKING:
     from taxi_assets.steps.raw.fetch import FetchedMonth, Probe
@@ -49,7 +49,7 @@ class Source(ConfigurableResource):  # pyright: ignore[reportMissingTypeArgument
         )
         return probe_month(month, self.source, sample_rows=self.sample_rows, http=within_a_tick)
 
-    def fetch_zones(self, data_dir: DataDir) -> RawFile:
+    def fetch_zones(self, data_dir: DataDir) -> PublishedFile:
         """See :func:`taxi_assets.steps.raw.fetch.fetch_zones`."""
         from taxi_assets.steps.raw.fetch import fetch_zones
 

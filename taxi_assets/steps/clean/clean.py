@@ -1,4 +1,4 @@
-"""Raw to clean: a month's published file as typed, normalised Parquet, and the lines that were refused beside it.
+"""Raw to clean: a month's published file as typed, normalised Parquet, and the lines that were rejected beside it.
 
 Belongs here: the order of the work and what is published when. Not here: how a file is laid out (``layout.py``), the
 queries (``clean_csv.py``, ``clean_parquet.py``), what a value is (``clean_values.py``), and the rules
@@ -22,24 +22,19 @@ import duckdb
 
 from taxi_assets.data_dir import DataDir, published_atomically, remove_leftovers
 from taxi_assets.datasets.columns import Column
-from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import BrokenFileError, CountMismatchError
 from taxi_assets.steps.clean.csv_layout import read_csv_layout
 from taxi_assets.steps.clean.csv_queries import LOST_ITS_PLACE, CsvQueries
 from taxi_assets.steps.clean.line_numbers import blank_lines_query
-from taxi_assets.steps.clean.oddities import count_oddities
 from taxi_assets.steps.clean.parquet_queries import ParquetQueries, describe
 from taxi_assets.steps.clean.rules import fingerprint
-from taxi_assets.steps.clean.zones import clean_zones
-from taxi_assets.steps.files.clean_file import FOOTER_KEY, CleanMonth, clean_file_of, read_clean, read_clean_copy
+from taxi_assets.steps.files.clean_file import FOOTER_KEY, CleanFile, clean_file_of, read_clean
 from taxi_assets.steps.files.disk import full_disk_reported
 from taxi_assets.steps.files.duckdb_connection import errors_explained, reporting, working_connection
 from taxi_assets.steps.files.progress import OnProgress, no_progress
 from taxi_assets.steps.files.raw_file import RawFile
 from taxi_assets.steps.files.sql import escape_glob, literal
-
-__all__ = ["clean_month", "clean_zones", "content_id", "count_oddities", "read_clean", "read_clean_copy"]
 
 CLEAN_VERSION = 1
 """Raised when the same file would come out differently though neither registry nor rules changed."""
@@ -48,7 +43,7 @@ ROW_GROUP_ROWS = 122_880
 """DuckDB's own size, and the unit in which readers work side by side."""
 
 _DOUBTFUL = "doubtful"
-_NO_REFUSED_LINES = "SELECT 0::BIGINT AS line_number, '' AS reason, '' AS line WHERE false"
+_NO_REJECTED_LINES = "SELECT 0::BIGINT AS line_number, '' AS reason, '' AS line WHERE false"
 
 logger = logging.getLogger(__name__)
 
@@ -64,13 +59,12 @@ class _Figures:
 
 def clean_month(
     raw: RawFile,
-    month: TripMonth,
     data_dir: DataDir,
     *,
     threads: int | None = None,
     memory_limit: str | None = None,
     on_progress: OnProgress = no_progress,
-) -> CleanMonth:
+) -> CleanFile:
     """Makes the month's clean and rejected files from its raw file; does nothing when they are made already.
 
     The rejected file takes its name first. After a kill between the two, the footers' ids differ, so that
@@ -78,7 +72,6 @@ def clean_month(
 
     Args:
         raw: The published file, verified.
-        month: Which month it is.
         data_dir: Where clean and rejected files go.
         threads: How many DuckDB may use; None for the cores there are, up to four.
         memory_limit: What DuckDB may hold before it spills, such as ``500MB``; None for a default.
@@ -89,11 +82,11 @@ def clean_month(
 
     Raises:
         LayoutError: The file's columns are not those of the dataset.
-        BrokenFileError: The file cannot be read, or every line of it is refused.
+        BrokenFileError: The file cannot be read, or every line of it is rejected.
         CountMismatchError: Lines of the file would be in neither or in both files.
         StorageFullError: The disk is full.
     """
-    identity = content_id(raw, month)
+    month, identity = raw.month, content_id(raw)
     current = read_clean(month, data_dir)
     if current is not None and current.content_id == identity:
         return replace(current, unchanged=True)
@@ -110,11 +103,11 @@ def clean_month(
     ):
         # A filter moved below the projection would parse every value twice.
         connection.execute("SET disabled_optimizers = 'filter_pushdown'")
-        making = _Making(raw, month, identity, connection, clean_file, rejected_file, on_progress)
-        figures = making.from_parquet() if raw.edition == "parquet" else making.from_csv()
+        making = _Making(raw, identity, connection, clean_file, rejected_file, on_progress)
+        figures = making.from_parquet() if raw.format == "parquet" else making.from_csv()
     result = clean_file_of(month, data_dir, making.footer(figures))
     logger.info(
-        "%s: %s clean, %s refused of %s",
+        "%s: %s clean, %s rejected of %s",
         month,
         f"{result.rows:,}",
         f"{result.rejected_rows:,}",
@@ -123,9 +116,9 @@ def clean_month(
     return result
 
 
-def content_id(raw: RawFile, month: TripMonth) -> str:
+def content_id(raw: RawFile) -> str:
     """Identifies the rows that cleaning gives: the raw bytes, the month, the registry and the rules together."""
-    facts = (raw.sha256, str(month), fingerprint(DATASETS[month.dataset]), str(CLEAN_VERSION))
+    facts = (raw.sha256, str(raw.month), fingerprint(DATASETS[raw.month.dataset]), str(CLEAN_VERSION))
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()
 
 
@@ -134,7 +127,6 @@ class _Making:
     """One file on its way: what is read, and where the results go before they take their names."""
 
     raw: RawFile
-    month: TripMonth
     identity: str
     connection: duckdb.DuckDBPyConnection
     clean_file: Path
@@ -143,14 +135,14 @@ class _Making:
 
     def from_csv(self) -> _Figures:
         """First pass; the second only when the first left lines out."""
-        dataset = DATASETS[self.month.dataset]
-        queries = CsvQueries(self.raw, read_csv_layout(self.raw, dataset), dataset, self.month)
+        dataset = DATASETS[self.raw.month.dataset]
+        queries = CsvQueries(self.raw, read_csv_layout(self.raw, dataset), dataset)
         try:
             return self._from_lines(queries)
         except duckdb.NotImplementedException as error:
             if LOST_ITS_PLACE not in str(error):
                 raise
-            logger.info("%s: is read once more, by one thread", self.month)
+            logger.info("%s: is read once more, by one thread", self.raw.month)
             return self._from_lines(replace(queries, parallel=False))
 
     def _from_lines(self, queries: CsvQueries) -> _Figures:
@@ -164,7 +156,7 @@ class _Making:
             sound = self._copy_sound_trips(queries, all_sound)
         if sound != self.raw.published_rows:
             return self._judge_doubtful_lines(queries, sound)
-        self._copy(_NO_REFUSED_LINES, self.rejected_file, all_sound)
+        self._copy(_NO_REJECTED_LINES, self.rejected_file, all_sound)
         return all_sound
 
     def _copy_sound_trips(self, queries: CsvQueries, figures: _Figures) -> int:
@@ -172,13 +164,13 @@ class _Making:
             return self._copy(queries.sound_trips(), self.clean_file, figures)
 
     def _judge_doubtful_lines(self, queries: CsvQueries, sound: int) -> _Figures:
-        """Second pass: refuses lines or salvages them without the values that could not be read."""
+        """Second pass: rejects lines or salvages them without the values that could not be read."""
         doubtful = self.raw.published_rows - sound
-        logger.info("%s: %d of %d lines need a second look", self.month, doubtful, self.raw.published_rows)
+        logger.info("%s: %d of %d lines need a second look", self.raw.month, doubtful, self.raw.published_rows)
         with reporting(self.connection, self.raw.bytes, self.on_progress):
             self.connection.execute(f"CREATE TEMP TABLE {_DOUBTFUL} AS {queries.doubtful_lines()}")
-        refused, salvaged, unreadable = self._counts(queries.counts(_DOUBTFUL), queries.fallible())
-        figures = _Figures(sound + salvaged, refused, unreadable)
+        rejected, salvaged, unreadable = self._counts(queries.counts(_DOUBTFUL), queries.fallible())
+        figures = _Figures(sound + salvaged, rejected, unreadable)
         self._must_add_up(figures)
         numbered = blank_lines_query(self.connection, self.raw, queries.layout, _DOUBTFUL)
         self._copy(numbered, self.rejected_file, figures)
@@ -193,19 +185,19 @@ class _Making:
         return figures
 
     def from_parquet(self) -> _Figures:
-        """One pass to count, one to write; refused are rows without a pickup time only."""
+        """One pass to count, one to write; rejected are rows without a pickup time only."""
         described = describe(self.connection, self.raw.path)
-        queries = ParquetQueries.of(self.raw.path, described, DATASETS[self.month.dataset], self.month)
-        refused, kept, unreadable = self._counts(queries.counts(), queries.fallible())
-        figures = _Figures(kept, refused, unreadable)
+        queries = ParquetQueries.of(self.raw, described, DATASETS[self.raw.month.dataset])
+        rejected, kept, unreadable = self._counts(queries.counts(), queries.fallible())
+        figures = _Figures(kept, rejected, unreadable)
         self._must_add_up(figures)
         with reporting(self.connection, self.raw.bytes, self.on_progress):
             self._copy(queries.trips(), self.clean_file, figures)
-        self._copy(queries.refused_rows() if refused else _NO_REFUSED_LINES, self.rejected_file, figures)
+        self._copy(queries.rejected_rows() if rejected else _NO_REJECTED_LINES, self.rejected_file, figures)
         return figures
 
     def footer(self, figures: _Figures) -> dict[str, Any]:
-        """What both footers keep: all of :class:`CleanMonth` that paths do not tell."""
+        """What both footers keep: all of :class:`CleanFile` that paths do not tell."""
         return {
             "rows": figures.rows,
             "rejected_rows": figures.rejected_rows,
@@ -227,26 +219,26 @@ class _Making:
         return int(written[0]) if written else 0
 
     def _counts(self, query: str, fallible: Sequence[Column]) -> tuple[int, int, dict[str, int]]:
-        """Refused lines, kept lines, and unreadable values of the columns that have any."""
-        refused, kept, *counts = self.connection.execute(query).fetchall()[0]
+        """Rejected lines, kept lines, and unreadable values of the columns that have any."""
+        rejected, kept, *counts = self.connection.execute(query).fetchall()[0]
         unreadable = {column.name: int(count) for column, count in zip(fallible, counts, strict=True) if count}
-        return int(refused), int(kept), unreadable
+        return int(rejected), int(kept), unreadable
 
     def _must_add_up(self, figures: _Figures) -> None:
         """Every line is in exactly one of the files, and some are trips.
 
         Raises:
             CountMismatchError: The figures do not add up to the published lines.
-            BrokenFileError: All lines are refused.
+            BrokenFileError: All lines are rejected.
         """
         if figures.rows + figures.rejected_rows != self.raw.published_rows:
             raise CountMismatchError(
                 f"{self.raw.path}: it has {self.raw.published_rows:,} data lines, but {figures.rows:,} trips and "
-                f"{figures.rejected_rows:,} refused lines were read. Nothing was published. A carriage return inside "
+                f"{figures.rejected_rows:,} rejected lines were read. Nothing was published. A carriage return inside "
                 "a line does this, or a file that changed while it was read: fetch it again"
             )
         if figures.rows == 0:
             raise BrokenFileError(
-                f"{self.raw.path}: all {figures.rejected_rows:,} lines are refused, so it is not a file of "
-                f"{self.month.dataset} trips. Nothing was published; look at its first lines"
+                f"{self.raw.path}: all {figures.rejected_rows:,} lines are rejected, so it is not a file of "
+                f"{self.raw.month.dataset} trips. Nothing was published; look at its first lines"
             )

@@ -1,24 +1,19 @@
-"""How a published file is laid out, read from the file itself and never concluded from its month.
+"""How a published CSV is laid out, read from the file itself and never concluded from its month.
 
-Belongs here: the header of a CSV or Parquet file, which canonical column each of its columns is, and what a glance at
-the first data lines tells about how to read the rest fast. Not here: reading the rest (``clean_sql.py``,
-``clean.py``).
-
-Files are re-issued in newer layouts (fhv 2019 gained a column), so a calendar of layouts would refuse good files.
+Belongs here: the header line, and what a glance at the first data lines tells about how to read the rest fast. Not
+here: what the names mean (``files/header.py``) and reading the rest (``csv_queries.py``).
 """
 
 from __future__ import annotations
 
-import gzip
-import io
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
 
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.errors import BrokenFileError
+from taxi_assets.steps.files.formats import open_text
 from taxi_assets.steps.files.header import ColumnMap, map_columns
 from taxi_assets.steps.files.raw_file import RawFile
 
@@ -61,7 +56,7 @@ def read_csv_layout(raw: RawFile, dataset: Dataset) -> CsvLayout:
         LayoutError: The header is not one of ``dataset``.
         BrokenFileError: The file has no lines, or lines of a length that no trip has.
     """
-    with _text(raw) as lines:
+    with open_text(raw.path, raw.format) as lines:
         header_line, lines_before_data, skip = _header(lines, raw.path)
         columns = map_columns([_unquoted(name) for name in header_line.split(",")], dataset, raw.path)
         blank_lines, sample = _sample(lines, raw.path)
@@ -79,17 +74,6 @@ def read_csv_layout(raw: RawFile, dataset: Dataset) -> CsvLayout:
             frozenset(row[position].strip('"') for row in rows if position < len(row)) for position in range(width)
         ),
     )
-
-
-@contextmanager
-def _text(raw: RawFile) -> Generator[IO[bytes]]:
-    """The file's bytes, decompressed, from the start."""
-    if raw.edition == "csv.gz":
-        with gzip.open(raw.path, "rb") as stream:
-            yield cast("IO[bytes]", stream)
-    else:
-        with io.BufferedReader(io.FileIO(raw.path)) as stream:
-            yield stream
 
 
 def _header(lines: IO[bytes], path: Path) -> tuple[str, int, int]:
@@ -119,7 +103,7 @@ def _sample(lines: IO[bytes], path: Path) -> tuple[int, list[str]]:
 
 def _all_crlf(raw: RawFile) -> bool:
     """Whether each of the first lines has text and ends CRLF."""
-    with _text(raw) as lines:
+    with open_text(raw.path, raw.format) as lines:
         first = [_line(lines, raw.path) for _ in range(_SAMPLED_LINES)]
     return all(line.endswith(b"\r\n") and line.strip(b"\r\n") for line in first if line)
 

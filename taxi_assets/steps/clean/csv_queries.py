@@ -4,7 +4,7 @@ Belongs here: the queries, built from a layout. Not here: running them (``clean.
 
 The first pass reads every field as text, keeps the lines that are beyond doubt and costs little more than typed
 reading. Only when it kept fewer lines than the file has does the second pass read the file line by line, to
-say of each other line whether it is refused, or which of its values could not be read.
+say of each other line whether it is rejected, or which of its values could not be read.
 
 CSV quoting, typed columns and DuckDB's own reject tables are not used: typed reading rounds 1.5 to 2, one stray quote
 swallows the lines up to the next, lenient modes drop surplus fields in silence, and reject tables number lines wrongly
@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from taxi_assets.datasets.columns import Column, ColumnType, Dataset
-from taxi_assets.datasets.months import TripMonth
 from taxi_assets.steps.clean.csv_layout import CsvLayout
-from taxi_assets.steps.clean.values import Reading, from_text, is_blank, quick_reading, refusal, table_row
+from taxi_assets.steps.clean.values import Reading, from_text, is_blank, quick_reading, rejection_reason, table_row
 from taxi_assets.steps.files.raw_file import RawFile
 from taxi_assets.steps.files.sql import escape_glob, identifier, literal
 
@@ -48,7 +47,6 @@ class CsvQueries:
         raw: The file.
         layout: How it is laid out.
         dataset: What it is.
-        month: Which month's file it is.
         line_end: How lines end: CRLF, for a file in which every line does, or LF, which reads LF and CRLF mixed.
         parallel: Let several threads read the file, each from somewhere in the middle. Told LF, DuckDB loses its place
             where the border between two threads falls between the CR and the LF of a line: it notices, and gives up
@@ -58,7 +56,6 @@ class CsvQueries:
     raw: RawFile
     layout: CsvLayout
     dataset: Dataset
-    month: TripMonth
     line_end: Literal[r"\n", r"\r\n"] = r"\n"
     parallel: bool = True
 
@@ -71,7 +68,7 @@ class CsvQueries:
     def doubtful_lines(self) -> str:
         """Second pass: every other line as ``n`` (its number among data lines), ``line``, ``reason`` and values.
 
-        ``reason`` is the first rule that refuses the line, or NULL. Then the values count, and ``unreadable_<column>``
+        ``reason`` is the first rule that rejects the line, or NULL. Then the values count, and ``unreadable_<column>``
         tells which of them are NULL because they could not be read.
         """
         lines = self._read_csv(_NO_DELIMITER, "'line': 'VARCHAR'")
@@ -82,19 +79,19 @@ class CsvQueries:
         read = self._read_quickly(f"SELECT n, line, f, {fields} FROM ({split})")
         doubtful = f"SELECT n, line, {_unquoted_fields()} AS f FROM ({read}) WHERE ({self._is_sound()}) IS NOT TRUE"
         facts = f"SELECT n, line, {self._facts()}, {self._values()}, {self._unreadable()} FROM ({doubtful})"
-        return f"SELECT *, {refusal()} AS reason FROM ({facts})"
+        return f"SELECT *, {rejection_reason()} AS reason FROM ({facts})"
 
     def salvaged_trips(self, doubtful: str) -> str:
-        """The canonical rows of those doubtful lines that are not refused, in the file's order."""
+        """The canonical rows of those doubtful lines that are not rejected, in the file's order."""
         return f"SELECT {self._table_row()} FROM {doubtful} WHERE reason IS NULL ORDER BY n"
 
     def counts(self, doubtful: str) -> str:
-        """One row: lines refused, lines salvaged, then unreadable values per column of :meth:`fallible`."""
+        """One row: lines rejected, lines salvaged, then unreadable values per column of :meth:`fallible`."""
         unreadable = "".join(
             f", count(*) FILTER (reason IS NULL AND {_unreadable_name(column)})" for column in self.fallible()
         )
-        refused, salvaged = "count(*) FILTER (reason IS NOT NULL)", "count(*) FILTER (reason IS NULL)"
-        return f"SELECT {refused}, {salvaged}{unreadable} FROM {doubtful}"
+        rejected, salvaged = "count(*) FILTER (reason IS NOT NULL)", "count(*) FILTER (reason IS NULL)"
+        return f"SELECT {rejected}, {salvaged}{unreadable} FROM {doubtful}"
 
     def fallible(self) -> list[Column]:
         """The optional columns that the file has: what cannot be read there becomes NULL and is counted."""
@@ -118,7 +115,7 @@ class CsvQueries:
             f"nullstr = {literal(_NO_NULL)}, strict_mode = false, null_padding = true, "
             f"new_line = '{self.line_end}', parallel = {str(self.parallel).lower()}, "
             f"{f'buffer_size = {size}, ' if (size := BUFFER_BYTES[self.line_end]) else ''}"
-            f"compression = '{'gzip' if self.raw.edition == 'csv.gz' else 'none'}', "
+            f"compression = '{'gzip' if self.raw.format == 'csv.gz' else 'none'}', "
             f"encoding = '{'utf-8' if self.raw.utf8 else 'latin-1'}', columns = {{{columns}}})"
         )
 
@@ -178,7 +175,7 @@ class CsvQueries:
         return all("" not in self.layout.sampled[position] for position in self._positions(column))
 
     def _facts(self) -> str:
-        """What the rules speak of (see ``RefuseRule.predicate``)."""
+        """What the rules speak of (see ``RejectRule.predicate``)."""
         header = len(self.layout.columns.header)
         pickup = self.dataset.column(self.dataset.pickup)
         text = self._text(pickup)
@@ -218,7 +215,7 @@ class CsvQueries:
     def _table_row(self) -> str:
         """All columns of the table in its order; NULL for those that this file lacks."""
         present = self.layout.columns.positions
-        return table_row(self.dataset, self.month, lambda c: _value_name(c) if c.name in present else None)
+        return table_row(self.dataset, self.raw.month, lambda c: _value_name(c) if c.name in present else None)
 
 
 def _text_name(column: Column) -> str:

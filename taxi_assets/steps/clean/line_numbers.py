@@ -1,26 +1,25 @@
-"""Line numbers as an editor shows them, for refused lines.
+"""Line numbers as an editor shows them, for rejected lines.
 
 Belongs here: the way from a line's number among data lines, which DuckDB gives because it skips blank lines, to its
-number in the file. Not here: which lines are refused.
+number in the file. Not here: which lines are rejected.
 """
 
 from __future__ import annotations
 
-import gzip
 import itertools
 from collections.abc import Generator
-from typing import IO, cast
 
 import duckdb
 
 from taxi_assets.steps.clean.csv_layout import CsvLayout
+from taxi_assets.steps.files.formats import open_text
 from taxi_assets.steps.files.raw_file import RawFile
 
 _BLANKS = "blank_lines"
 
 
 def blank_lines_query(connection: duckdb.DuckDBPyConnection, raw: RawFile, layout: CsvLayout, doubtful: str) -> str:
-    """The refused lines as ``line_number``, ``reason``, ``line``, in the file's order.
+    """The rejected lines as ``line_number``, ``reason``, ``line``, in the file's order.
 
     Almost always blank lines stand after the header only (yellow 2009 to 2014), and numbers are off by a constant. A
     file with blank lines elsewhere is read once more to see where.
@@ -41,8 +40,8 @@ def _blank_lines(raw: RawFile, layout: CsvLayout) -> Generator[tuple[int, int]]:
     """For each group of blank lines: data lines before it, and blank lines up to and with it."""
     data_lines = blank_lines = 0
     in_group = False
-    with gzip.open(raw.path) if raw.edition == "csv.gz" else raw.path.open("rb") as stream:
-        for line in itertools.islice(cast("IO[bytes]", stream), layout.lines_before_data, None):
+    with open_text(raw.path, raw.format) as stream:
+        for line in itertools.islice(stream, layout.lines_before_data, None):
             if line.strip(b"\r\n"):
                 if in_group:
                     yield data_lines, blank_lines

@@ -1,9 +1,9 @@
 """The queries over a Parquet file.
 
-Belongs here: canonical values from whatever types the file's columns have, and which rows are refused. Not here:
+Belongs here: canonical values from whatever types the file's columns have, and which rows are rejected. Not here:
 running the queries (``clean.py``).
 
-TLC's Parquet edition changes types from month to month: codes arrive as doubles, columns without a value as "null",
+TLC's Parquet files change types from month to month: codes arrive as doubles, columns without a value as "null",
 text as large strings, and names change their case (``airport_fee``, ``Airport_fee``).
 """
 
@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from taxi_assets.datasets.columns import Column, Dataset
-from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import LayoutError
-from taxi_assets.steps.clean.values import NULL_TYPE, cannot_fail, from_type, is_blank, refusal, table_row
+from taxi_assets.steps.clean.values import NULL_TYPE, cannot_fail, from_type, is_blank, rejection_reason, table_row
 from taxi_assets.steps.files.header import ColumnMap, map_columns
+from taxi_assets.steps.files.raw_file import RawFile
 from taxi_assets.steps.files.sql import escape_glob, identifier, literal
 
 if TYPE_CHECKING:
@@ -41,28 +41,26 @@ class ParquetQueries:
     """The queries for one file.
 
     Attributes:
-        path: The file.
+        raw: The file.
         columns: Which of its columns is which.
         types: DuckDB type of each of its columns, by name as published.
         dataset: What it is.
-        month: Which month's file it is.
     """
 
-    path: Path
+    raw: RawFile
     columns: ColumnMap
     types: Mapping[str, str]
     dataset: Dataset
-    month: TripMonth
 
     @classmethod
-    def of(cls, path: Path, described: list[tuple[str, str]], dataset: Dataset, month: TripMonth) -> ParquetQueries:
+    def of(cls, raw: RawFile, described: list[tuple[str, str]], dataset: Dataset) -> ParquetQueries:
         """Builds the queries from what :func:`describe` returned.
 
         Raises:
             LayoutError: The columns are not those of the dataset, or one has a type that cannot hold its values.
         """
         names = [name for name, _ in described]
-        queries = cls(path, map_columns(names, dataset, path), dict(described), dataset, month)
+        queries = cls(raw, map_columns(names, dataset, raw.path), dict(described), dataset)
         for column in queries.present():
             queries.value(column)
         return queries
@@ -80,18 +78,18 @@ class ParquetQueries:
         ]
 
     def counts(self) -> str:
-        """One row: rows refused, rows kept, then unreadable values per column of :meth:`fallible`."""
+        """One row: rows rejected, rows kept, then unreadable values per column of :meth:`fallible`."""
         unreadable = "".join(f", count(*) FILTER (reason IS NULL AND {self._is_lost(c)})" for c in self.fallible())
-        refused, kept = "count(*) FILTER (reason IS NOT NULL)", "count(*) FILTER (reason IS NULL)"
-        return f"SELECT {refused}, {kept}{unreadable} FROM ({self._judged()})"
+        rejected, kept = "count(*) FILTER (reason IS NOT NULL)", "count(*) FILTER (reason IS NULL)"
+        return f"SELECT {rejected}, {kept}{unreadable} FROM ({self._judged()})"
 
     def trips(self) -> str:
         """The canonical rows, in the file's order."""
-        row = table_row(self.dataset, self.month, self.value)
+        row = table_row(self.dataset, self.raw.month, self.value)
         return f"SELECT {row} FROM ({self._judged()}) WHERE reason IS NULL"
 
-    def refused_rows(self) -> str:
-        """The refused rows: number from 1, reason, and the row as JSON."""
+    def rejected_rows(self) -> str:
+        """The rejected rows: number from 1, reason, and the row as JSON."""
         names = ", ".join(f"{literal(name)}: {identifier(name)}" for name in self.types)
         return (
             f"SELECT file_row_number + 1 AS line_number, reason, CAST(to_json({{{names}}}) AS VARCHAR) AS line "
@@ -112,7 +110,7 @@ class ParquetQueries:
             reading = from_type(column, identifier(name), kind)
             if reading is None:
                 raise LayoutError(
-                    f"{self.path}: column {name!r} arrives as {kind}, which cannot be {column.name} "
+                    f"{self.raw.path}: column {name!r} arrives as {kind}, which cannot be {column.name} "
                     f"({column.type.duckdb}, {column.description}) Nothing was cleaned. If TLC changed the type, "
                     "teach taxi_assets/steps/clean/values.py to read it"
                 )
@@ -136,8 +134,8 @@ class ParquetQueries:
             "1 AS fields, 1 AS expected, false AS surplus_has_text, "
             f"({blank}) AS pickup_is_blank, ({self.value(pickup)}) IS NOT NULL AS pickup_is_readable"
         )
-        rows = f"read_parquet({literal(escape_glob(str(self.path)))}, file_row_number = true)"
-        return f"SELECT *, {refusal()} AS reason FROM (SELECT *, {facts} FROM {rows})"
+        rows = f"read_parquet({literal(escape_glob(str(self.raw.path)))}, file_row_number = true)"
+        return f"SELECT *, {rejection_reason()} AS reason FROM (SELECT *, {facts} FROM {rows})"
 
     def _is_lost(self, column: Column) -> str:
         """Whether a row says something in that column that its value does not."""

@@ -1,10 +1,10 @@
-"""The rules: which lines are refused, and which oddities are kept and counted.
+"""The rules: which lines are rejected, and which oddities are kept and counted.
 
 Belongs here: every rule, once, with its name, a sentence and a predicate. ``docs/rules.md`` is this table in words
 (``python -m taxi_assets.steps.clean.rules`` prints it). Not here: the passes that apply them
 (``taxi_assets/steps/clean_sql.py`` and ``oddities.py``).
 
-A line is refused only when it cannot be a trip record. What is odd but possible stays: refunds are published as
+A line is rejected only when it cannot be a trip record. What is odd but possible stays: refunds are published as
 negative fares, clocks were set to 2001 or 2098, and analysts want to see both.
 """
 
@@ -21,8 +21,8 @@ from taxi_assets.datasets.zones import FIRST_ZONE, LAST_ZONE
 
 
 @dataclass(frozen=True)
-class RefuseRule:
-    """A reason to refuse a line; the first that holds is recorded.
+class RejectRule:
+    """A reason to reject a line; the first that holds is recorded.
 
     Attributes:
         name: The ``reason`` in ``rejected``.
@@ -36,24 +36,24 @@ class RefuseRule:
     predicate: str
 
 
-REFUSE = (
-    RefuseRule(
+REJECT_RULES = (
+    RejectRule(
         "too_few_fields",
         "The line has fewer fields than the header: it was cut off, or a line break fell into it.",
         "fields < expected",
     ),
-    RefuseRule(
+    RejectRule(
         "too_many_fields",
         "The line has more fields than the header, and those beyond it are not empty, so it is not known which value "
         "belongs to which column (yellow 2010-02 and 2010-03).",
         "fields > expected AND surplus_has_text",
     ),
-    RefuseRule(
+    RejectRule(
         "no_pickup_time",
         "The pickup time is empty.",
         "pickup_is_blank",
     ),
-    RefuseRule(
+    RejectRule(
         "unreadable_pickup_time",
         "The pickup time is neither a date nor a time of one.",
         "NOT pickup_is_readable",
@@ -184,14 +184,14 @@ def rules_page() -> str:
         "",
         "Made from `taxi_assets/steps/clean/rules.py` by `python -m taxi_assets.steps.clean.rules > docs/rules.md`.",
         "",
-        "## Lines that are refused",
+        "## Lines that are rejected",
         "",
-        "A line is refused only when it cannot be a trip record. It is kept in `rejected/` with its number, the first "
-        "reason below that holds, and its text. Rows of a Parquet file are refused for `no_pickup_time` only.",
+        "A line is rejected only when it cannot be a trip record. It is kept in `rejected/` with its number, the first "
+        "reason below that holds, and its text. Rows of a Parquet file are rejected for `no_pickup_time` only.",
         "",
         "| reason | meaning |",
         "|---|---|",
-        *(f"| `{rule.name}` | {rule.sentence} |" for rule in REFUSE),
+        *(f"| `{rule.name}` | {rule.sentence} |" for rule in REJECT_RULES),
         "",
         "A value that cannot be read in any other column becomes NULL and is counted for its column; the line is kept.",
         "",
@@ -222,12 +222,12 @@ if __name__ == "__main__":
 def fingerprint(dataset: Dataset) -> str:
     """Identifies what the registry and the rules make of a file, hexadecimal.
 
-    It changes with names, types, aliases, codes and refusal rules, on which the rows of a clean month depend, and not
+    It changes with names, types, aliases, codes and rejection rules, on which the rows of a clean month depend, and not
     with descriptions and meanings, on which they do not.
     """
     facts = {
         "columns": [_facts(column) for column in dataset.table_columns],
-        "rules": [(rule.name, rule.predicate) for rule in REFUSE],
+        "rules": [(rule.name, rule.predicate) for rule in REJECT_RULES],
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 

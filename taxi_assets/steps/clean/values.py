@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from taxi_assets.datasets.columns import Column, ColumnType, Dataset
 from taxi_assets.datasets.months import TripMonth
-from taxi_assets.steps.clean.rules import REFUSE
+from taxi_assets.steps.clean.rules import REJECT_RULES
 from taxi_assets.steps.files.sql import identifier, literal
 
 _BLANKS = "' \t\u00a0'"
@@ -174,9 +174,9 @@ def table_row(dataset: Dataset, month: TripMonth, value: Callable[[Column], str 
     return ", ".join([*row, f"DATE '{month.first_day}' AS file_month"])
 
 
-def refusal() -> str:
-    """The name of the first rule that refuses a line, else NULL, given the facts that the rules speak of."""
-    cases = " ".join(f"WHEN {rule.predicate} THEN {literal(rule.name)}" for rule in REFUSE)
+def rejection_reason() -> str:
+    """The name of the first rule that rejects a line, else NULL, given the facts that the rules speak of."""
+    cases = " ".join(f"WHEN {rule.predicate} THEN {literal(rule.name)}" for rule in REJECT_RULES)
     return f"CASE {cases} END"
 
 

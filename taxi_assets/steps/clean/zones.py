@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any, cast
 
 from taxi_assets.data_dir import DataDir, published_atomically
+from taxi_assets.datasets.columns import arrow_schema
 from taxi_assets.datasets.zones import FIRST_ZONE, LAST_ZONE, TAXI_ZONES
 from taxi_assets.errors import BrokenFileError, LayoutError
-from taxi_assets.steps.files.raw_file import RawFile
+from taxi_assets.steps.files.raw_file import PublishedFile
 
 
-def clean_zones(raw: RawFile, data_dir: DataDir) -> Path:
+def clean_zones(raw: PublishedFile, data_dir: DataDir) -> Path:
     """Makes ``clean/taxi_zones/taxi_zone_lookup.parquet`` with ``locationid, borough, zone, service_zone``.
 
     Texts are kept as published: ``N/A`` and ``Unknown`` are what TLC writes for the two numbers that are no zones.
@@ -36,15 +37,14 @@ def clean_zones(raw: RawFile, data_dir: DataDir) -> Path:
             "in taxi_assets/datasets/zones.py"
         )
     texts = {column.name: [row[column.name] for row in rows] for column in TAXI_ZONES.columns[1:]}
-    schema = cast("Any", pa.schema([(TAXI_ZONES.key, pa.int16()), *((name, pa.string()) for name in texts)]))
-    table = cast("Any", pa.table({TAXI_ZONES.key: numbers, **texts}, schema))
+    table = cast("Any", pa.table({TAXI_ZONES.key: numbers, **texts}, arrow_schema(TAXI_ZONES.columns)))
     path = data_dir.root / "clean" / TAXI_ZONES.name / "taxi_zone_lookup.parquet"
     with published_atomically(path) as partial:
         parquet.write_table(table, partial, compression="zstd")
     return path
 
 
-def _read(raw: RawFile) -> list[dict[str, str]]:
+def _read(raw: PublishedFile) -> list[dict[str, str]]:
     """The lines, by canonical column name; the file is small and properly quoted."""
     with raw.path.open(encoding="utf-8-sig", newline="") as file:
         header, *rows = list(csv.reader(file)) or [[]]

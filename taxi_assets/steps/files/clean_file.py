@@ -21,14 +21,15 @@ FOOTER_KEY = "taxi_assets"
 
 
 @dataclass(frozen=True)
-class CleanMonth:
+class CleanFile:
     """A month's clean Parquet and the figures that are kept in its footer.
 
     Attributes:
+        month: Which month it is.
         path: ``clean/<dataset>/<stem>.parquet``.
         rejected_path: ``rejected/<dataset>/<stem>.parquet``.
         rows: Trips in the clean file.
-        rejected_rows: Lines refused.
+        rejected_rows: Lines rejected.
         published_rows: Data lines of the raw file; equals ``rows + rejected_rows``.
         content_id: Identifies raw bytes and cleaning rules together, hexadecimal: equal ids, equal rows.
         raw_sha256: Of the raw file it was made from.
@@ -38,6 +39,7 @@ class CleanMonth:
         unchanged: This call found the month already clean and did nothing.
     """
 
+    month: TripMonth
     path: Path
     rejected_path: Path
     rows: int
@@ -51,7 +53,7 @@ class CleanMonth:
     unchanged: bool = False
 
 
-def read_clean(month: TripMonth, data_dir: DataDir) -> CleanMonth | None:
+def read_clean(month: TripMonth, data_dir: DataDir) -> CleanFile | None:
     """The month as it was last cleaned, from the footers of its two files.
 
     Returns:
@@ -67,7 +69,7 @@ def read_clean(month: TripMonth, data_dir: DataDir) -> CleanMonth | None:
         return None
 
 
-def read_clean_copy(file: BinaryIO, month: TripMonth, data_dir: DataDir) -> CleanMonth | None:
+def read_clean_copy(file: BinaryIO, month: TripMonth, data_dir: DataDir) -> CleanFile | None:
     """The figures of a clean file that lies elsewhere, from its own footer alone.
 
     Returns:
@@ -80,9 +82,9 @@ def read_clean_copy(file: BinaryIO, month: TripMonth, data_dir: DataDir) -> Clea
         return None
 
 
-def clean_file_of(month: TripMonth, data_dir: DataDir, footer: Mapping[str, Any]) -> CleanMonth:
+def clean_file_of(month: TripMonth, data_dir: DataDir, footer: Mapping[str, Any]) -> CleanFile:
     """The file that a footer tells of, under its own names here."""
-    return CleanMonth(path=data_dir.clean(month), rejected_path=data_dir.rejected(month), **footer)
+    return CleanFile(month=month, path=data_dir.clean(month), rejected_path=data_dir.rejected(month), **footer)
 
 
 def _read_footer(file: Path | BinaryIO) -> dict[str, Any] | None:
@@ -99,17 +101,17 @@ def _read_footer(file: Path | BinaryIO) -> dict[str, Any] | None:
     return footer
 
 
-def rows_of(data_dir: DataDir, month: TripMonth) -> tuple[int, int]:
+def rows_of(month: TripMonth, data_dir: DataDir) -> tuple[int, int]:
     """Rows in the month's clean and rejected files, from their footers."""
-    return clean_rows(data_dir, month), parquet_rows(data_dir.rejected(month))
+    return clean_rows(month, data_dir), parquet_rows(data_dir.rejected(month))
 
 
-def clean_rows(data_dir: DataDir, month: TripMonth) -> int:
+def clean_rows(month: TripMonth, data_dir: DataDir) -> int:
     """Rows in the month's clean file. Where it was fetched from the lake, there is no rejected file beside it."""
     return parquet_rows(data_dir.clean(month))
 
 
-def total_of(data_dir: DataDir, month: TripMonth, column: str) -> float | None:
+def total_of(month: TripMonth, data_dir: DataDir, column: str) -> float | None:
     """Sum of a column over the month's clean file."""
     import duckdb
 

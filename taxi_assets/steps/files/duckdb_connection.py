@@ -11,11 +11,12 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from uuid import uuid4
 
 import duckdb
 
+from taxi_assets.data_dir import partial_path
 from taxi_assets.errors import BrokenFileError, StorageFullError
+from taxi_assets.steps.files.disk import is_full
 from taxi_assets.steps.files.progress import OnProgress, no_progress
 
 DEFAULT_MEMORY = "750MB"
@@ -25,7 +26,6 @@ MAX_THREADS = 4
 """Unpacking gzip takes one thread; beyond four the others wait for it, and each holds a row group in memory."""
 
 _SECONDS_BETWEEN_REPORTS = 1.0
-_FULL = ("No space left on device", "Disk quota exceeded", "File too large", "max_temp_directory_size")
 
 
 @contextmanager
@@ -40,7 +40,7 @@ def working_connection(
         threads: How many, or None for as many as there are cores, up to :data:`MAX_THREADS`.
         memory_limit: As DuckDB writes it, or None for :data:`DEFAULT_MEMORY`.
     """
-    spill = spill_beside.with_name(f".{spill_beside.name}.{os.getpid()}-{uuid4().hex[:8]}.partial")
+    spill = partial_path(spill_beside)
     config: dict[str, str | bool | int | float | list[str]] = {
         "threads": threads or min(os.cpu_count() or 1, MAX_THREADS),
         "memory_limit": memory_limit or DEFAULT_MEMORY,
@@ -72,7 +72,7 @@ def errors_explained(path: Path, folder: Path) -> Generator[None]:
         yield
     except duckdb.Error as error:
         text = str(error)
-        if any(reason in text for reason in _FULL):
+        if is_full(error):
             raise StorageFullError(
                 f"{path}: {folder} is full ({text.splitlines()[0]}). The previous clean files are untouched; free "
                 "space, then run again"

@@ -48,7 +48,7 @@ def map_columns(names: Sequence[str], dataset: Dataset, path: Path) -> ColumnMap
     header = tuple(name.strip() for name in names)
     if not any(header):
         raise LayoutError(f"{path}: the header is empty, so its columns have no names; nothing was cleaned")
-    _refuse_repeated(header, path)
+    _check_not_repeated(header, path)
     positions, unknown = _match(header, dataset)
     missing = [name for name in dataset.essential if name not in positions]
     if unknown or missing:
@@ -58,17 +58,17 @@ def map_columns(names: Sequence[str], dataset: Dataset, path: Path) -> ColumnMap
 
 def _match(header: Sequence[str], dataset: Dataset) -> tuple[dict[str, tuple[int, ...]], list[str]]:
     """Positions by canonical name, and the names that the dataset does not know."""
-    canonical = {alias: column.name for column in dataset.columns for alias in (column.name, *column.aliases)}
+    known = dataset.columns_by_alias
     positions: dict[str, tuple[int, ...]] = {}
     unknown: list[str] = []
     for position, name in enumerate(header):
         if name.lower() in IGNORED_COLUMNS:
             continue
-        column = canonical.get(name.lower())
+        column = known.get(name.lower())
         if column is None:
             unknown.append(name)
         else:
-            positions[column] = (*positions.get(column, ()), position)
+            positions[column.name] = (*positions.get(column.name, ()), position)
     return positions, unknown
 
 
@@ -99,7 +99,7 @@ def _explain(header: Sequence[str], dataset: Dataset, unknown: list[str], missin
     return f"{path}: {'; and '.join(problems)}. Nothing was cleaned; the header is: {', '.join(header)}"
 
 
-def _refuse_repeated(header: Sequence[str], path: Path) -> None:
+def _check_not_repeated(header: Sequence[str], path: Path) -> None:
     counts = Counter(name.lower() for name in header)
     repeated = [name for name, count in counts.items() if count > 1]
     if repeated:

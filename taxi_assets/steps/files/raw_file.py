@@ -1,30 +1,29 @@
-"""What one step hands to the next: a raw file with its manifest, a clean month with its figures.
+"""A published file on the local disk, and the manifest beside it by which a later run finds it again.
 
-Belongs here: the values that pass between steps, and how they are kept beside the data so that a later run finds
-them again. Not here: how they are made.
+Belongs here: what ``raw`` hands on, and how it is kept. Not here: how it is fetched.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from taxi_assets.data_dir import published_atomically
+from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import BrokenFileError
-from taxi_assets.steps.files.formats import Edition
+from taxi_assets.steps.files.formats import Format
 
 
 @dataclass(frozen=True)
-class RawFile:
-    """A published file on the local disk, verified to its last byte.
+class PublishedFile:
+    """A published file on the local disk, verified to its last byte; by itself, one that has no month (zones).
 
     Attributes:
         path: Where it lies: ``raw/<dataset>/<file as published>``.
         source: Where it came from, for people: a URL without credentials, a path, or ``sample``.
-        edition: The format as published.
+        format: As published.
         synthetic: Made by the sample source; not real trips.
         bytes: Size on disk.
         uncompressed_bytes: Size after gunzip; equals ``bytes`` for csv and parquet.
@@ -39,7 +38,7 @@ class RawFile:
 
     path: Path
     source: str
-    edition: Edition
+    format: Format
     synthetic: bool
     bytes: int
     uncompressed_bytes: int
@@ -52,35 +51,49 @@ class RawFile:
     utf8: bool = True
 
 
-def manifest_path(raw_dir: Path, month: TripMonth) -> Path:
-    """The manifest of a month: one a month, whatever the edition, so that a month has one current raw file."""
-    return raw_dir / f"{month.stem}.manifest.json"
+@dataclass(frozen=True, kw_only=True)
+class RawFile(PublishedFile):
+    """The published file of a month.
+
+    Attributes:
+        month: Which month; the others as in :class:`PublishedFile`.
+    """
+
+    month: TripMonth
 
 
-def manifest_text(raw: RawFile) -> str:
+_FORMAT_KEY = "edition"
+"""What manifests have called the format since the first one; old ones are read, and new ones stay readable."""
+
+
+def manifest_path(folder: Path, stem: str) -> Path:
+    """The manifest beside ``<stem>.<format>``: one whatever the format, so that a month has one current raw file."""
+    return folder / f"{stem}.manifest.json"
+
+
+def manifest_text(raw: PublishedFile) -> str:
     """What a manifest says; the path is relative to its folder, so that the data folder can be moved."""
-    content: dict[str, Any] = {**asdict(raw), "path": raw.path.name}
-    return json.dumps(content, indent=2) + "\n"
+    facts = {_FORMAT_KEY if name == "format" else name: value for name, value in asdict(raw).items() if name != "month"}
+    return json.dumps({**facts, "path": raw.path.name}, indent=2) + "\n"
 
 
-def write_manifest(raw: RawFile, month: TripMonth) -> None:
-    """Keeps ``raw`` beside its file. Written last: a manifest that exists tells of a file that is whole."""
-    target = manifest_path(raw.path.parent, month)
-    with published_atomically(target) as partial:
-        partial.write_text(manifest_text(raw), encoding="utf-8")
-
-
-def read_manifest(raw_dir: Path, month: TripMonth) -> RawFile | None:
+def read_raw(month: TripMonth, data_dir: DataDir) -> RawFile | None:
     """The month's raw file, or None when there is none or its file is gone or of another size.
 
     Raises:
         BrokenFileError: The manifest cannot be read.
     """
-    return read_manifest_file(manifest_path(raw_dir, month))
+    raw = read_manifest(manifest_path(data_dir.raw_dir(month.dataset), month.stem))
+    return None if raw is None else of_month(raw, month)
 
 
-def read_manifest_file(manifest: Path) -> RawFile | None:
-    """The raw file that a manifest tells of, or None when either is gone or the file is of another size.
+def of_month(published: PublishedFile, month: TripMonth) -> RawFile:
+    """The same file, known to be the one of ``month``."""
+    return RawFile(**vars(published), month=month)
+
+
+def read_manifest(manifest: Path) -> PublishedFile | None:
+    """The file that a manifest tells of, or None when either is gone or the file is of another size.
 
     Raises:
         BrokenFileError: The manifest cannot be read.
@@ -88,9 +101,10 @@ def read_manifest_file(manifest: Path) -> RawFile | None:
     if not manifest.is_file():
         return None
     try:
-        raw = RawFile(**json.loads(manifest.read_text(encoding="utf-8")))
-        raw = replace(raw, path=manifest.parent / raw.path)
-    except (ValueError, TypeError) as error:
+        content: dict[str, Any] = json.loads(manifest.read_text(encoding="utf-8"))
+        path = manifest.parent / content.pop("path")
+        raw = PublishedFile(path=path, format=content.pop(_FORMAT_KEY), **content)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise BrokenFileError(
             f"{manifest}: this is not a manifest ({error}); materialize its raw asset again, which replaces it"
         ) from error

@@ -1,7 +1,7 @@
 """raw, clean -> lake: the published file and the clean Parquet of a month, copied whole.
 
-Belongs here: what a lake is, the names of its objects, and how a month gets there. Not here: the two lakes
-themselves, a folder (``lake_folder.py``) and a GCS bucket (``lake_gcs.py``), which are laid out alike.
+Belongs here: how a month gets to a lake. Not here: what a lake is (``lake.py``), the two lakes themselves
+(``folder.py``, ``gcs.py``), and the way back (``restore.py``).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import BrokenFileError, CountMismatchError, NotMaterializedError
-from taxi_assets.steps.files.clean_file import CleanMonth
+from taxi_assets.steps.files.clean_file import CleanFile
 from taxi_assets.steps.files.formats import parquet_rows
 from taxi_assets.steps.files.progress import OnProgress, no_progress
 from taxi_assets.steps.files.raw_file import RawFile
@@ -29,12 +29,12 @@ class LakeMonth:
         raw_uri: The published file.
         clean_uri: The clean Parquet.
         rows: Trips in the clean Parquet.
-        content_id: Of the clean month; see :class:`CleanMonth`.
+        content_id: Of the clean month; see :class:`CleanFile`.
         bytes: Of both objects.
         raw_version: See :class:`ObjectInfo`.
         clean_version: See :class:`ObjectInfo`.
         uploaded: Objects written by this call: 0, 1 or 2.
-        removed: Objects of an older edition of the month that this call removed.
+        removed: Objects of another format of the month that this call removed.
     """
 
     raw_uri: str
@@ -53,19 +53,16 @@ class LakeMonth:
         return not self.uploaded and not self.removed
 
 
-def copy_month(
-    raw: RawFile, clean: CleanMonth, month: TripMonth, lake: Lake, *, on_progress: OnProgress = no_progress
-) -> LakeMonth:
+def copy_month(raw: RawFile, clean: CleanFile, lake: Lake, *, on_progress: OnProgress = no_progress) -> LakeMonth:
     """Copies a month's raw file and clean Parquet to the lake.
 
     The clean object is written last and names the raw file that it was made from, so a clean object that is there
     tells of a month whose raw file is there too. When the month was published in another format before, the raw
-    object of the older edition is removed after both new ones are there.
+    object of the older format is removed after both new ones are there.
 
     Args:
         raw: The published file on this machine.
         clean: What was made from it.
-        month: The month of both.
         lake: Where to.
         on_progress: Told about bytes of both files together.
 
@@ -74,6 +71,7 @@ def copy_month(
         StoreUnavailableError: The lake cannot be reached, or another run wrote the same month at the same time.
             Each object is whole: the previous one or the new one.
     """
+    month = clean.month
     if clean.raw_sha256 != raw.sha256:
         raise BrokenFileError(
             f"{clean.path}: made from another raw file than {raw.path} is now; the lake was left as it is. "

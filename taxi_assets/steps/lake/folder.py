@@ -1,6 +1,6 @@
 """The lake of the ``local`` target: a folder laid out like the bucket of the ``gcp`` target.
 
-Belongs here: files below one folder. Not here: what is copied there (``copy_to_lake.py``).
+Belongs here: files below one folder. Not here: what is copied there (``copy.py``).
 
 Objects are hard links to the files of ``TAXI_DATA_DIR`` where the file system has them, else copies: a month then
 takes its disk space once. That is safe because every file of this project is replaced by a rename and never
@@ -28,13 +28,13 @@ from taxi_assets.errors import (
     StoreUnavailableError,
     TaxiAssetsError,
 )
+from taxi_assets.steps.files.disk import is_full
 from taxi_assets.steps.files.progress import OnProgress, no_progress
 from taxi_assets.steps.lake.lake import ObjectInfo, PutResult
 
 logger = logging.getLogger(__name__)
 
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+NOT_PERMITTED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 class FolderLake:
@@ -121,18 +121,18 @@ def _link_or_copy(local: Path, partial: Path) -> None:
     try:
         os.link(local, partial)
     except OSError as error:
-        if error.errno in FULL:
+        if is_full(error):
             raise
         # Another file system (EXDEV), one without links (EPERM, ENOTSUP), or too many of them (EMLINK).
         shutil.copyfile(local, partial)
 
 
 def _explained(error: OSError, target: Path) -> TaxiAssetsError:
-    if error.errno in FULL:
+    if is_full(error):
         return StorageFullError(
             f"{target}: the disk is full; what was there before is still there. Free space, then run again"
         )
-    if error.errno in REFUSED:
+    if error.errno in NOT_PERMITTED:
         return StoreAccessError(
             f"{target}: writing is not permitted ({error.strerror}); what was there before is still there. Give the "
             "account that runs this the right to write there"

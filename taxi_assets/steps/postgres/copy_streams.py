@@ -2,7 +2,7 @@
 
 Belongs here: reading row groups, encoding them as Postgres' binary rows, sending them. Memory is constant: each
 stream holds one decoded row group's current batch and its encoded bytes. Not here: which table, and when readers see it
-(``load_postgres.py``).
+(``load.py``).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from pgpq import ArrowToPostgresBinaryEncoder
 from psycopg import sql
 
-from taxi_assets.datasets.columns import ColumnType, Dataset
+from taxi_assets.datasets.columns import Dataset, arrow_schema
 from taxi_assets.errors import BrokenFileError, LayoutError
 from taxi_assets.steps.files.progress import OnProgress
 from taxi_assets.steps.postgres.connection import connection
@@ -29,14 +29,6 @@ BATCH_ROWS = 8192
 """Rows encoded at once. Measured with 2 million yellow trips, two streams, 2 cores: 2,048 rows 1.02, 8,192 rows 1.09,
 65,536 rows 0.96, 122,880 rows 0.86 million rows a second."""
 
-_ARROW: dict[ColumnType, Any] = {
-    ColumnType.CODE: pa.int16(),
-    ColumnType.INTEGER: pa.int32(),
-    ColumnType.NUMBER: pa.float64(),
-    ColumnType.TEXT: pa.string(),
-    ColumnType.TIME: pa.timestamp("us"),
-    ColumnType.DATE: pa.date32(),
-}
 _ARROW_ERROR = cast("type[Exception]", pa.ArrowException)
 
 
@@ -121,7 +113,7 @@ def check_layout(path: Path, dataset: Dataset) -> None:
         LayoutError: A column is missing, surplus or of another type.
     """
     found: dict[str, Any] = {column.name: column.type for column in _open(path).schema_arrow}
-    wanted = {column.name: _ARROW[column.type] for column in dataset.table_columns}
+    wanted: dict[str, Any] = {field.name: field.type for field in arrow_schema(dataset.table_columns)}
     problems = [f"{name} is missing" for name in wanted if name not in found]
     problems += [f"{name} is not a column of {dataset.name}" for name in found if name not in wanted]
     problems += [

@@ -1,7 +1,7 @@
 """clean -> postgres: one month of ``public.<dataset>_tripdata``, replaced as a whole.
 
-Belongs here: the order of a load, what makes it safe to run twice or at the same time, and the swap. Not here: DDL
-(``postgres_tables.py``), the streams (``postgres_copy.py``) and connections (``postgres_connection.py``).
+Belongs here: the order of a load, and what makes it safe to run twice or at the same time. Not here: DDL
+(``tables.py``), the streams (``copy_streams.py``), the swap itself (``swap.py``) and connections (``connection.py``).
 
     take the month's advisory lock        two runs of a month take turns, different months go side by side
     -> is this file loaded already?       then nothing is done
@@ -33,7 +33,7 @@ from psycopg import sql
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import CountMismatchError
-from taxi_assets.steps.files.clean_file import CleanMonth
+from taxi_assets.steps.files.clean_file import CleanFile
 from taxi_assets.steps.files.progress import OnProgress, no_progress
 from taxi_assets.steps.postgres.connection import Connection, connection
 from taxi_assets.steps.postgres.swap import SWAP_PATIENCE, attached_partition, swap_in
@@ -44,12 +44,8 @@ from taxi_assets.steps.postgres.tables import (
     in_partitions,
     parent_indexes,
     prepare,
-    prepare_database,
     trusted,
 )
-
-__all__ = ["LoadedMonth", "count_month", "load_month", "prepare_database", "sum_month"]
-
 
 logger = logging.getLogger(__name__)
 
@@ -76,8 +72,7 @@ class LoadedMonth:
 
 
 def load_month(
-    clean: CleanMonth,
-    month: TripMonth,
+    clean: CleanFile,
     conninfo: str,
     *,
     application_name: str = "taxi_assets",
@@ -89,7 +84,6 @@ def load_month(
 
     Args:
         clean: The month's clean file and its figures.
-        month: Which month it is.
         conninfo: A libpq URL or ``key=value`` string of the trips database.
         application_name: Shown in ``pg_stat_activity`` and the server's log, cut at 63 bytes; the streams add
             their number.
@@ -109,7 +103,7 @@ def load_month(
     from taxi_assets.steps.postgres.copy_streams import Copied, check_layout, copy_parquet
 
     started = time.monotonic()
-    dataset = DATASETS[month.dataset]
+    month, dataset = clean.month, DATASETS[clean.month.dataset]
     names = Names(month)
     check_layout(clean.path, dataset)
     copied, unchanged = Copied(bytes=0, rows=0), False
@@ -117,7 +111,7 @@ def load_month(
         prepare(server, [dataset])
         with _only_one(server, month):
             drop_leftovers(server)
-            unchanged = _holds(server, month, clean)
+            unchanged = _holds(server, clean)
             if not unchanged:
                 with _stand_alone_table(server, names) as table:
                     copied = copy_parquet(
@@ -130,7 +124,7 @@ def load_month(
                         on_progress=on_progress,
                     )
                     _all_rows_arrived(copied.rows, clean)
-                    indexes = _finish(server, table, month, clean)
+                    indexes = _finish(server, table, clean)
                     swap_in(server, names, table, indexes, swap_patience)
     seconds = time.monotonic() - started
     if unchanged:
@@ -190,9 +184,9 @@ def _only_one(server: Connection, month: TripMonth) -> Generator[None]:
             server.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", key)
 
 
-def _holds(server: Connection, month: TripMonth, clean: CleanMonth) -> bool:
+def _holds(server: Connection, clean: CleanFile) -> bool:
     """Whether the attached partition was made from this very content and still has all its rows."""
-    attached = attached_partition(server, month)
+    attached = attached_partition(server, clean.month)
     if attached is None or attached.content_id != clean.content_id:
         return False
     return _count(server, attached.identifier) == clean.rows
@@ -220,7 +214,7 @@ def _stand_alone_table(server: Connection, names: Names) -> Generator[str]:
             logger.debug("%s.%s stays for now: %s", PARTITIONS, name, error)
 
 
-def _all_rows_arrived(rows: int, clean: CleanMonth) -> None:
+def _all_rows_arrived(rows: int, clean: CleanFile) -> None:
     if rows != clean.rows:
         raise CountMismatchError(
             f"{clean.path}: {clean.rows:,} rows in the clean file, {rows:,} arrived in Postgres. The month that was "
@@ -228,14 +222,14 @@ def _all_rows_arrived(rows: int, clean: CleanMonth) -> None:
         )
 
 
-def _finish(server: Connection, name: str, month: TripMonth, clean: CleanMonth) -> list[str]:
+def _finish(server: Connection, name: str, clean: CleanFile) -> list[str]:
     """Indexes, statistics and the comment that says what the month holds.
 
     Returns:
         For each index the end of its name, after the table's.
     """
     table = in_partitions(name)
-    indexes = parent_indexes(server, month)
+    indexes = parent_indexes(server, clean.month)
     for ending, definition in indexes.items():
         index = sql.Identifier(f"{name}_{ending}")
         server.execute(sql.SQL("CREATE INDEX {} ON {} {}").format(index, table, trusted(definition)))

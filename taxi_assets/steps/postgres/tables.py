@@ -221,10 +221,10 @@ def _comment(server: Connection, dataset: Dataset, table: sql.Identifier) -> Non
     if found.get("") != dataset.description:
         server.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(table, sql.Literal(dataset.description)))
     for column in dataset.table_columns:
-        text = f"{column.description} [{column.unit}]" if column.unit else column.description
-        if found.get(column.name) != text:
+        if found.get(column.name) != column.full_description:
             place = sql.Identifier("public", dataset.table, column.name)
-            server.execute(sql.SQL("COMMENT ON COLUMN {} IS {}").format(place, sql.Literal(text)))
+            text = sql.Literal(column.full_description)
+            server.execute(sql.SQL("COMMENT ON COLUMN {} IS {}").format(place, text))
 
 
 def _prepare_view(server: Connection, dataset: Dataset) -> None:

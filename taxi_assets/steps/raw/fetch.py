@@ -1,8 +1,8 @@
 """Source to raw: a month's file exactly as published, verified to its last byte, with a manifest beside it.
 
-Belongs here: the order of the work (look, compare, bring, verify, publish) for every source. Not here: where a file
-is (``sources.py``), how it gets here (``download.py``, ``local_origins.py``), what makes it good (``verify.py``), and
-how it takes its name (``raw_slot.py``).
+Belongs here: the order of the work (ask, compare, download, verify, publish) for every source. Not here: where a file
+is (``sources.py``), how it gets here (``http.py``, ``local.py``), what makes it good (``verify.py``), and how it takes
+its name (``destination.py``).
 
 After any failure, and after a kill at any moment, the month's previous file is still there under its name; its
 manifest too, unless the kill fell between the two renames, which makes the next run fetch the month anew.
@@ -23,17 +23,17 @@ from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import BrokenFileError, NotPublishedError, SettingsError, StorageFullError
 from taxi_assets.steps.files.disk import full_disk_reported
 from taxi_assets.steps.files.progress import OnProgress, no_progress
-from taxi_assets.steps.files.raw_file import RawFile
+from taxi_assets.steps.files.raw_file import PublishedFile, RawFile, of_month
+from taxi_assets.steps.raw.destination import RawDestination, discard
 from taxi_assets.steps.raw.http import http_origin
 from taxi_assets.steps.raw.http_retries import BRIEF, PATIENT, HttpPolicy
 from taxi_assets.steps.raw.local import FolderOrigin, SampleOrigin
-from taxi_assets.steps.raw.slot import RawSlot, discard
 from taxi_assets.steps.raw.sources import (
     PUBLISHED,
     ZONES,
+    FileRequest,
     NamedSources,
-    Offer,
-    Wanted,
+    SourceFile,
     folder_candidates,
     http_candidates,
     is_url,
@@ -76,12 +76,12 @@ class Probe:
 class Origin(Protocol):
     """What every source can do."""
 
-    def look(self) -> Offer:
+    def stat(self) -> SourceFile:
         """What is there; raises ``NotPublishedError`` or ``SourceUnavailableError``."""
         ...
 
-    def bring(self, offer: Offer, partial: Path, on_progress: OnProgress) -> Offer:
-        """Puts the file into ``partial`` and returns the offer that it then was."""
+    def download(self, source_file: SourceFile, partial: Path, on_progress: OnProgress) -> SourceFile:
+        """Puts the file into ``partial`` and returns what the source said of it then."""
         ...
 
 
@@ -117,21 +117,22 @@ def fetch_month(
         StorageFullError: The disk is full.
         SettingsError: The source cannot be used as it is written.
     """
-    wanted = Wanted.of(month)
-    with _origin(wanted, source, data_dir, sample_rows, named, http) as origin:
-        return _fetch(wanted, origin, data_dir, on_progress)
+    request = FileRequest.of(month)
+    with _origin(request, source, data_dir, sample_rows, named, http) as origin:
+        raw, unchanged = _fetch(request, origin, data_dir, on_progress)
+    return FetchedMonth(of_month(raw, month), unchanged=unchanged)
 
 
 def fetch_zones(
     source: str, data_dir: DataDir, *, named: NamedSources = PUBLISHED, http: HttpPolicy = PATIENT
-) -> RawFile:
+) -> PublishedFile:
     """Makes ``raw/taxi_zones/taxi_zone_lookup.csv`` the one that the source has now.
 
     A folder or base URL holds it as ``misc/taxi_zone_lookup.csv`` or ``taxi_zone_lookup.csv``. Arguments and errors
     are those of :func:`fetch_month`.
     """
     with _origin(ZONES, source, data_dir, 0, named, http) as origin:
-        return _fetch(ZONES, origin, data_dir, no_progress).raw
+        return _fetch(ZONES, origin, data_dir, no_progress)[0]
 
 
 def probe_month(
@@ -142,51 +143,56 @@ def probe_month(
     named: NamedSources = PUBLISHED,
     http: HttpPolicy = BRIEF,
 ) -> Probe:
-    """Asks whether a month is published and which edition of its contents, without downloading it.
+    """Asks whether a month is published and which version of its contents, without downloading it.
 
     Raises:
         SourceUnavailableError: The source cannot be reached, after a few retries.
         SettingsError: The source cannot be used as it is written.
     """
-    wanted = Wanted.of(month)
-    with _origin(wanted, source, None, sample_rows, named, http) as origin:
+    request = FileRequest.of(month)
+    with _origin(request, source, None, sample_rows, named, http) as origin:
         try:
-            offer = origin.look()
+            source_file = origin.stat()
         except NotPublishedError:
-            return Probe(_expected_place(wanted, source, named), published=False, validator=None)
-        return Probe(offer.candidate.shown, published=True, validator=offer.validator)
+            return Probe(_expected_place(request, source, named), published=False, validator=None)
+        return Probe(source_file.candidate.shown, published=True, validator=source_file.validator)
 
 
-def _fetch(wanted: Wanted, origin: Origin, data_dir: DataDir, on_progress: OnProgress) -> FetchedMonth:
-    slot = RawSlot(wanted, data_dir.raw_dir(wanted.raw_folder))
-    with full_disk_reported(wanted.label, slot.folder), slot.locked():
-        offer = origin.look()
-        held = slot.held()
-        if held is not None and offer.is_held_as(held):
-            slot.tidy(held.path)
-            logger.info("%s: unchanged at %s since %s", wanted.label, held.source, held.fetched_at)
-            return FetchedMonth(held, unchanged=True)
-        raw = _bring_and_publish(wanted, origin, offer, slot, on_progress)
-        slot.tidy(raw.path)
-        logger.info("%s: fetched %s bytes, %s trips from %s", wanted.label, raw.bytes, raw.published_rows, raw.source)
-        return FetchedMonth(raw, unchanged=False)
+def _fetch(
+    request: FileRequest, origin: Origin, data_dir: DataDir, on_progress: OnProgress
+) -> tuple[PublishedFile, bool]:
+    """The file that is now there, and whether it was there before."""
+    destination = RawDestination(request, data_dir.raw_dir(request.raw_folder))
+    with full_disk_reported(request.label, destination.folder), destination.locked():
+        source_file = origin.stat()
+        current = destination.current()
+        if current is not None and source_file.is_the_version_of(current):
+            destination.remove_all_but(current.path)
+            logger.info("%s: unchanged at %s since %s", request.label, current.source, current.fetched_at)
+            return current, True
+        raw = _download_and_publish(request, origin, source_file, destination, on_progress)
+        destination.remove_all_but(raw.path)
+        logger.info("%s: fetched %s bytes, %s trips from %s", request.label, raw.bytes, raw.published_rows, raw.source)
+        return raw, False
 
 
-def _bring_and_publish(wanted: Wanted, origin: Origin, offer: Offer, slot: RawSlot, on_progress: OnProgress) -> RawFile:
-    partial = slot.partial(offer.candidate.edition)
+def _download_and_publish(
+    request: FileRequest, origin: Origin, source_file: SourceFile, destination: RawDestination, on_progress: OnProgress
+) -> PublishedFile:
+    partial = destination.partial(source_file.candidate.format)
     resumed = partial.exists()
     try:
         try:
-            brought, contents = _bring(wanted, origin, offer, partial, on_progress)
+            arrived, contents = _download(request, origin, source_file, partial, on_progress)
         except BrokenFileError as error:
             if not resumed:
                 raise
             # The broken part may be what a power cut left of the earlier try.
             logger.warning("%s; it continued an earlier download, so it is downloaded once more in whole", error)
             discard(partial)
-            brought, contents = _bring(wanted, origin, offer, partial, on_progress)
-        raw = _raw_file(slot, brought, contents)
-        slot.publish(partial, raw)
+            arrived, contents = _download(request, origin, source_file, partial, on_progress)
+        raw = _published_file(destination, arrived, contents)
+        destination.publish(partial, raw)
     except (BrokenFileError, StorageFullError, OSError):
         # Anything else, a dropped connection above all, leaves what has arrived for the next run to go on with.
         discard(partial)
@@ -194,25 +200,25 @@ def _bring_and_publish(wanted: Wanted, origin: Origin, offer: Offer, slot: RawSl
     return raw
 
 
-def _bring(
-    wanted: Wanted, origin: Origin, offer: Offer, partial: Path, on_progress: OnProgress
-) -> tuple[Offer, Contents]:
-    brought = origin.bring(offer, partial, on_progress)
-    label = f"{wanted.label} from {brought.candidate.shown}"
-    return brought, verify(partial, brought.candidate.edition, label)
+def _download(
+    request: FileRequest, origin: Origin, source_file: SourceFile, partial: Path, on_progress: OnProgress
+) -> tuple[SourceFile, Contents]:
+    arrived = origin.download(source_file, partial, on_progress)
+    label = f"{request.label} from {arrived.candidate.shown}"
+    return arrived, verify(partial, arrived.candidate.format, label)
 
 
-def _raw_file(slot: RawSlot, offer: Offer, contents: Contents) -> RawFile:
-    return RawFile(
-        path=slot.published(offer.candidate.edition),
-        source=offer.candidate.shown,
-        edition=offer.candidate.edition,
-        synthetic=offer.synthetic,
+def _published_file(destination: RawDestination, source_file: SourceFile, contents: Contents) -> PublishedFile:
+    return PublishedFile(
+        path=destination.published(source_file.candidate.format),
+        source=source_file.candidate.shown,
+        format=source_file.candidate.format,
+        synthetic=source_file.synthetic,
         bytes=contents.bytes,
         uncompressed_bytes=contents.uncompressed_bytes,
         sha256=contents.sha256,
-        etag=offer.etag,
-        last_modified=offer.last_modified,
+        etag=source_file.etag,
+        last_modified=source_file.last_modified,
         fetched_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         published_rows=contents.published_rows,
         blank_lines=contents.blank_lines,
@@ -222,7 +228,7 @@ def _raw_file(slot: RawSlot, offer: Offer, contents: Contents) -> RawFile:
 
 @contextmanager
 def _origin(
-    wanted: Wanted,
+    request: FileRequest,
     source: str,
     data_dir: DataDir | None,
     sample_rows: int,
@@ -231,19 +237,19 @@ def _origin(
 ) -> Generator[Origin]:
     """Yields the source as something that can be asked for the file."""
     if source == "sample":
-        yield SampleOrigin(wanted, sample_rows)
+        yield SampleOrigin(request, sample_rows)
     elif is_url(source) or source in named:
-        with http_origin(wanted.label, http_candidates(wanted, source, named), http) as origin:
+        with http_origin(request.label, http_candidates(request, source, named), http) as origin:
             yield origin
     else:
         folder = Path(source)
         if data_dir is not None:
-            _refuse_own_folder(folder, data_dir)
-        yield FolderOrigin(wanted.label, folder, folder_candidates(wanted, folder))
+            _check_not_own_folder(folder, data_dir)
+        yield FolderOrigin(request.label, folder, folder_candidates(request, folder))
 
 
-def _refuse_own_folder(folder: Path, data_dir: DataDir) -> None:
-    """Our raw folder as its own source would lose editions: publishing one removes the others."""
+def _check_not_own_folder(folder: Path, data_dir: DataDir) -> None:
+    """Our raw folder as its own source would lose formats: publishing one removes the others."""
     raw = data_dir.root.resolve() / "raw"
     if folder.resolve().is_relative_to(raw):
         raise SettingsError(
@@ -252,7 +258,7 @@ def _refuse_own_folder(folder: Path, data_dir: DataDir) -> None:
         )
 
 
-def _expected_place(wanted: Wanted, source: str, named: NamedSources) -> str:
+def _expected_place(request: FileRequest, source: str, named: NamedSources) -> str:
     if is_url(source) or source in named:
-        return http_candidates(wanted, source, named)[0].shown
-    return folder_candidates(wanted, Path(source))[0].shown
+        return http_candidates(request, source, named)[0].shown
+    return folder_candidates(request, Path(source))[0].shown

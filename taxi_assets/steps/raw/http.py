@@ -1,7 +1,7 @@
 """Files over HTTP: asked about with HEAD, streamed to disk, resumed where they broke off.
 
 Belongs here: everything that HTTP servers and the way to them do to a download. Not here: which URLs
-(``sources.py``), whether the bytes are a trip file (``verify.py``), and the name the file gets (``raw_slot.py``).
+(``sources.py``), whether the bytes are a trip file (``verify.py``), and the name the file gets (``destination.py``).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import requests
 
 from taxi_assets.errors import NotPublishedError
 from taxi_assets.steps.files.progress import OnProgress, TransferProgress
+from taxi_assets.steps.raw.destination import discard, sidecar
 from taxi_assets.steps.raw.http_retries import (
     HttpPolicy,
     TryFailedError,
@@ -27,8 +28,7 @@ from taxi_assets.steps.raw.http_retries import (
     persistently,
     seconds_asked_for,
 )
-from taxi_assets.steps.raw.slot import discard, sidecar
-from taxi_assets.steps.raw.sources import Candidate, Offer
+from taxi_assets.steps.raw.sources import Candidate, SourceFile
 
 CHUNK_BYTES = 1 << 18
 """What a kill or a reset connection can cost."""
@@ -59,7 +59,7 @@ class HttpOrigin:
         self._policy = policy
         self._session = session
 
-    def look(self) -> Offer:
+    def stat(self) -> SourceFile:
         """What the server says about the file, by one HEAD request where the first URL is the right one.
 
         Raises:
@@ -70,39 +70,39 @@ class HttpOrigin:
             answer = persistently(
                 lambda candidate=candidate: self._head(candidate), self._policy, f"{self._label}: {candidate.shown}"
             )
-            if isinstance(answer, Offer):
+            if isinstance(answer, SourceFile):
                 return answer
             if len(self._candidates) == 1:
                 raise answer
         tried = ", ".join(one.shown for one in self._candidates)
         raise NotPublishedError(f"{self._label}: not published (or not allowed) under any of its names: {tried}")
 
-    def bring(self, offer: Offer, partial: Path, on_progress: OnProgress) -> Offer:
-        """Downloads what ``look`` offered into ``partial``, going on where an earlier process stopped.
+    def download(self, source_file: SourceFile, partial: Path, on_progress: OnProgress) -> SourceFile:
+        """Downloads what ``stat`` told of into ``partial``, going on where an earlier process stopped.
 
         Returns:
-            The offer as the answer to the download described it.
+            The file as the answer to the download described it.
 
         Raises:
             NotPublishedError: It was withdrawn meanwhile.
             SourceUnavailableError: It broke off too often. What has arrived stays for the next try.
         """
-        transfer = _Transfer(self._label, offer, partial, on_progress)
+        transfer = _Transfer(self._label, source_file, partial, on_progress)
         return persistently(
             lambda: self._get(transfer),
             self._policy,
-            f"{self._label}: {offer.candidate.shown}",
+            f"{self._label}: {source_file.candidate.shown}",
             got_further=transfer.got_further,
         )
 
-    def _head(self, candidate: Candidate) -> Offer | NotPublishedError:
-        """The offer, or why there is none; servers that refuse HEAD are asked for the first byte instead."""
+    def _head(self, candidate: Candidate) -> SourceFile | NotPublishedError:
+        """The file, or why there is none; servers that refuse HEAD are asked for the first byte instead."""
         try:
             return self._ask(candidate)
         except NotPublishedError as refusal:
             return refusal
 
-    def _ask(self, candidate: Candidate) -> Offer:
+    def _ask(self, candidate: Candidate) -> SourceFile:
         with self._request("HEAD", candidate) as response:
             if response.status_code not in _HEAD_REFUSED:
                 self._accept(response, candidate)
@@ -114,17 +114,17 @@ class HttpOrigin:
             partly = response.status_code == HTTPStatus.PARTIAL_CONTENT
             return _described(response, candidate, _content_range(response)[1] if partly else _content_length(response))
 
-    def _get(self, transfer: _Transfer) -> Offer:
+    def _get(self, transfer: _Transfer) -> SourceFile:
         if transfer.is_complete():
-            return transfer.offer
+            return transfer.source_file
         try:
-            with self._request("GET", transfer.offer.candidate, transfer.headers()) as response:
+            with self._request("GET", transfer.source_file.candidate, transfer.headers()) as response:
                 if response.status_code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-                    self._accept(response, transfer.offer.candidate)
+                    self._accept(response, transfer.source_file.candidate)
                 transfer.take(response)
         except TryFailedError as failure:
             raise TryFailedError(f"{failure}; {transfer.state} here", failure.retry_after) from None
-        return transfer.offer
+        return transfer.source_file
 
     @contextmanager
     def _request(
@@ -161,8 +161,8 @@ class HttpOrigin:
 class _Transfer:
     """A file on its way to the disk, across broken connections and killed processes."""
 
-    def __init__(self, label: str, offer: Offer, partial: Path, on_progress: OnProgress) -> None:
-        self.offer = offer
+    def __init__(self, label: str, source_file: SourceFile, partial: Path, on_progress: OnProgress) -> None:
+        self.source_file = source_file
         self._label = label
         self._partial = partial
         self._on_progress = on_progress
@@ -179,7 +179,7 @@ class _Transfer:
     @property
     def state(self) -> str:
         """How far it is, in words."""
-        total = "" if self.offer.size is None else f" of {self.offer.size}"
+        total = "" if self.source_file.size is None else f" of {self.source_file.size}"
         return f"{self._offset}{total} bytes are"
 
     def got_further(self) -> bool:
@@ -190,7 +190,7 @@ class _Transfer:
 
     def is_complete(self) -> bool:
         """Whether nothing is left to ask for."""
-        return self.offer.size is not None and 0 < self.offer.size == self._offset
+        return self.source_file.size is not None and 0 < self.source_file.size == self._offset
 
     def start_anew(self) -> None:
         """Forgets what has arrived."""
@@ -198,7 +198,7 @@ class _Transfer:
 
     def headers(self) -> dict[str, str]:
         """What to ask for: the rest, provided that the file is still the same, or everything."""
-        validator = _if_range(self.offer)
+        validator = _if_range(self.source_file)
         if not self._offset or validator is None:
             return {}
         return {"Range": f"bytes={self._offset}-", "If-Range": validator}
@@ -209,25 +209,25 @@ class _Transfer:
         Raises:
             TryFailedError: The answer is not the part that was asked for, or broke off.
         """
-        candidate = self.offer.candidate
+        candidate = self.source_file.candidate
         if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             self.start_anew()
             raise TryFailedError("the server has fewer bytes than it said before")
         if response.status_code == HTTPStatus.PARTIAL_CONTENT:
             start, size = _content_range(response)
             answer = _described(response, candidate, size)
-            if start != self._offset or not _is_same_file(self.offer, answer):
+            if start != self._offset or not _is_same_file(self.source_file, answer):
                 self.start_anew()
                 raise TryFailedError("the file changed while it was being downloaded; starting anew")
         else:
             self.start_anew()
-            self.offer = _described(response, candidate, _content_length(response))
+            self.source_file = _described(response, candidate, _content_length(response))
             self._partial.parent.mkdir(parents=True, exist_ok=True)
-            _write_sidecar(self._partial, self.offer)
+            _write_sidecar(self._partial, self.source_file)
         self._write(response)
 
     def _write(self, response: requests.Response) -> None:
-        progress = TransferProgress(self._label, self.offer.size, self._on_progress)
+        progress = TransferProgress(self._label, self.source_file.size, self._on_progress)
         with self._partial.open("ab", buffering=0) as file:
             done = file.tell()
             # Not iter_content: it undoes the "Content-Encoding: x-gzip" that Apache gives to .csv.gz files.
@@ -235,43 +235,43 @@ class _Transfer:
                 _write_all(file, chunk)
                 done += len(chunk)
                 progress(done)
-        if self.offer.size is not None and done < self.offer.size:
+        if self.source_file.size is not None and done < self.source_file.size:
             raise TryFailedError("the answer ended early")
 
     def _is_begun(self) -> bool:
-        """Whether the partial file on the disk is the beginning of the very file that is now offered."""
-        begun = _read_sidecar(self._partial, self.offer.candidate)
-        return begun is not None and _if_range(begun) is not None and _is_same_file(begun, self.offer)
+        """Whether the partial file on the disk is the beginning of the very file that is there now."""
+        begun = _read_sidecar(self._partial, self.source_file.candidate)
+        return begun is not None and _if_range(begun) is not None and _is_same_file(begun, self.source_file)
 
 
-def _write_sidecar(partial: Path, offer: Offer) -> None:
+def _write_sidecar(partial: Path, source_file: SourceFile) -> None:
     content = {
-        "source": offer.candidate.shown,
-        "size": offer.size,
-        "etag": offer.etag,
-        "last_modified": offer.last_modified,
+        "source": source_file.candidate.shown,
+        "size": source_file.size,
+        "etag": source_file.etag,
+        "last_modified": source_file.last_modified,
     }
     sidecar(partial).write_text(json.dumps(content), encoding="utf-8")
 
 
-def _read_sidecar(partial: Path, candidate: Candidate) -> Offer | None:
-    """What an earlier process was offered at the same place, or None."""
+def _read_sidecar(partial: Path, candidate: Candidate) -> SourceFile | None:
+    """What an earlier process was told at the same place, or None."""
     try:
         content = json.loads(sidecar(partial).read_text(encoding="utf-8"))
         source = content.pop("source")
-        return Offer(candidate, **content) if source == candidate.shown else None
+        return SourceFile(candidate, **content) if source == candidate.shown else None
     except (FileNotFoundError, ValueError, TypeError, KeyError):  # none, or cut off by a kill
         return None
 
 
-def _if_range(offer: Offer) -> str | None:
+def _if_range(source_file: SourceFile) -> str | None:
     """The validator for a Range request (RFC 9110, 13.1.5): a strong ETag, else the date, else nothing to go by."""
-    if offer.etag is not None and not offer.etag.startswith("W/"):
-        return offer.etag
-    return offer.last_modified
+    if source_file.etag is not None and not source_file.etag.startswith("W/"):
+        return source_file.etag
+    return source_file.last_modified
 
 
-def _is_same_file(begun: Offer, answer: Offer) -> bool:
+def _is_same_file(begun: SourceFile, answer: SourceFile) -> bool:
     """Whether a partial answer belongs to what was begun; servers that ignore If-Range send parts of a new file."""
     pairs = (
         (begun.etag, answer.etag),
@@ -281,9 +281,9 @@ def _is_same_file(begun: Offer, answer: Offer) -> bool:
     return all(one is None or other is None or one == other for one, other in pairs)
 
 
-def _described(response: requests.Response, candidate: Candidate, size: int | None) -> Offer:
+def _described(response: requests.Response, candidate: Candidate, size: int | None) -> SourceFile:
     headers = response.headers
-    return Offer(candidate, size, headers.get("ETag"), headers.get("Last-Modified"))
+    return SourceFile(candidate, size, headers.get("ETag"), headers.get("Last-Modified"))
 
 
 def _content_length(response: requests.Response) -> int | None:

@@ -1,6 +1,6 @@
 """Files that do not come over HTTP: a folder of published files, and the sample that is made on the spot.
 
-Belongs here: how these two answer what ``download.HttpOrigin`` answers for a server: what is there, and bring it.
+Belongs here: how these two answer what ``http.HttpOrigin`` answers for a server: what is there, and download it.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from taxi_assets.errors import NotPublishedError, SourceUnavailableError
-from taxi_assets.steps.files.formats import Edition
+from taxi_assets.steps.files.formats import Format
 from taxi_assets.steps.files.progress import OnProgress, TransferProgress
-from taxi_assets.steps.raw.slot import discard
-from taxi_assets.steps.raw.sources import Candidate, Offer, Wanted
+from taxi_assets.steps.raw.destination import discard
+from taxi_assets.steps.raw.sources import Candidate, FileRequest, SourceFile
 
 CHUNK_BYTES = 1 << 20
 
@@ -32,7 +32,7 @@ class FolderOrigin:
         self._folder = folder
         self._candidates = candidates
 
-    def look(self) -> Offer:
+    def stat(self) -> SourceFile:
         """What the folder holds.
 
         Raises:
@@ -51,23 +51,23 @@ class FolderOrigin:
         tried = ", ".join(candidate.shown for candidate in self._candidates)
         raise NotPublishedError(f"{self._label}: not published in the source folder; looked for {tried}")
 
-    def bring(self, offer: Offer, partial: Path, on_progress: OnProgress) -> Offer:
+    def download(self, source_file: SourceFile, partial: Path, on_progress: OnProgress) -> SourceFile:
         """Copies the file to ``partial``.
 
         Returns:
-            The offer as it was when the copy was made.
+            The file as it was when the copy was made.
 
         Raises:
             NotPublishedError: The file was taken away, or may not be read.
             SourceUnavailableError: It changed while it was being copied.
         """
         try:
-            return self._copy(offer.candidate, partial, on_progress)
+            return self._copy(source_file.candidate, partial, on_progress)
         except BaseException:
             discard(partial)
             raise
 
-    def _copy(self, candidate: Candidate, partial: Path, on_progress: OnProgress) -> Offer:
+    def _copy(self, candidate: Candidate, partial: Path, on_progress: OnProgress) -> SourceFile:
         source = Path(candidate.location)
         with _reading(self._label, source):
             file = source.open("rb")
@@ -90,45 +90,45 @@ class FolderOrigin:
 class SampleOrigin:
     """Synthetic trips, made on the spot: the same month and number of rows always give the same file."""
 
-    def __init__(self, wanted: Wanted, rows: int) -> None:
-        self._wanted = wanted
+    def __init__(self, request: FileRequest, rows: int) -> None:
+        self._request = request
         self._rows = rows
 
-    def look(self) -> Offer:
+    def stat(self) -> SourceFile:
         """What would be made; ``etag`` is the recipe's version and the number of rows."""
         # DuckDB and the recipes: only for those who use the sample.
         from taxi_assets.steps.sample import write as sample
 
-        month = self._wanted.month
-        edition: Edition = "csv" if month is None else sample.sample_edition(month)
+        month = self._request.month
+        file_format: Format = "csv" if month is None else sample.sample_format(month)
         rows = "zones" if month is None else f"{self._rows} rows"
         recipe = f"sample version {sample.SAMPLE_VERSION}, {rows}"
-        return Offer(Candidate("sample", edition), size=None, etag=recipe, last_modified=None, synthetic=True)
+        return SourceFile(Candidate("sample", file_format), size=None, etag=recipe, last_modified=None, synthetic=True)
 
-    def bring(self, offer: Offer, partial: Path, on_progress: OnProgress) -> Offer:
+    def download(self, source_file: SourceFile, partial: Path, on_progress: OnProgress) -> SourceFile:
         """Writes the sample to ``partial``; progress is told once, when it is there."""
         from taxi_assets.steps.sample import write as sample
 
         discard(partial)
         try:
-            if self._wanted.month is None:
+            if self._request.month is None:
                 sample.write_sample_zones(partial)
             else:
-                sample.write_sample_month(self._wanted.month, partial, self._rows)
+                sample.write_sample_month(self._request.month, partial, self._rows)
         except BaseException:
             discard(partial)
             raise
         size = partial.stat().st_size
         on_progress(size, size)
-        return offer
+        return source_file
 
 
-def _described(candidate: Candidate, stat: os.stat_result) -> Offer:
+def _described(candidate: Candidate, stat: os.stat_result) -> SourceFile:
     """A file's identity: its size and its modification time to the nanosecond.
 
     The HTTP date beside it is for people: its whole seconds would miss an edit right after a copy.
     """
-    return Offer(candidate, stat.st_size, f"mtime-{stat.st_mtime_ns}", formatdate(stat.st_mtime, usegmt=True))
+    return SourceFile(candidate, stat.st_size, f"mtime-{stat.st_mtime_ns}", formatdate(stat.st_mtime, usegmt=True))
 
 
 def _read(file: BinaryIO, label: str, source: Path) -> bytes:

@@ -1,4 +1,4 @@
-"""What a dropped file is: dataset, month and edition, by its name and its contents.
+"""What a dropped file is: dataset, month and format, by its name and its contents.
 
 Belongs here: recognising a file without loading it. Not here: whether every line of it is good; the run that loads it
 verifies it like any published file.
@@ -6,7 +6,6 @@ verifies it like any published file.
 
 from __future__ import annotations
 
-import gzip
 import re
 import zlib
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import BrokenFileError, LayoutError
-from taxi_assets.steps.files.formats import Edition
+from taxi_assets.steps.files.formats import Format, format_of, open_text
 from taxi_assets.steps.files.header import ColumnMap, map_columns
 from taxi_assets.steps.files.sql import identifier
 
@@ -32,27 +31,27 @@ class LandedFile:
 
     Attributes:
         month: Which.
-        edition: By its first bytes, whatever its name ends with.
+        format: By its first bytes, whatever its name ends with.
         recognised_by: ``by its name`` or ``by its contents``.
     """
 
     month: TripMonth
-    edition: Edition
+    format: Format
     recognised_by: str
 
 
 def recognise(path: Path) -> LandedFile:
     """Tells dataset and month: by the name when it has TLC's form, and else by columns and pickup times.
 
-    Columns are looked at in either case: a green file that is called yellow is refused here, not loaded.
+    Columns are looked at in either case: a green file that is called yellow is rejected here, not loaded.
 
     Raises:
         BrokenFileError: It is empty, or cannot be read as what it starts like.
         LayoutError: Its columns are those of no dataset, or not of the one that its name says, or its trips are of no
             one month.
     """
-    edition = _edition(path)
-    names = _column_names(path, edition)
+    file_format = _format(path)
+    names = _column_names(path, file_format)
     candidates = _datasets_with(names, path)
     named = _NAME.search(path.name)
     if named:
@@ -61,11 +60,11 @@ def recognise(path: Path) -> LandedFile:
             raise LayoutError(
                 f"{path.name}: its name says {dataset}, its columns are those of {next(iter(candidates))}"
             )
-        return LandedFile(TripMonth(dataset, month), edition, "by its name")
+        return LandedFile(TripMonth(dataset, month), file_format, "by its name")
     dataset, columns = next(iter(candidates.items()))
     [position, *_] = columns.positions[DATASETS[dataset].pickup]
-    month = _month_of_most_trips(path, edition, names, position)
-    return LandedFile(TripMonth(dataset, month), edition, "by its contents")
+    month = _month_of_most_trips(path, file_format, names, position)
+    return LandedFile(TripMonth(dataset, month), file_format, "by its contents")
 
 
 def _datasets_with(names: list[str], path: Path) -> dict[str, ColumnMap]:
@@ -86,19 +85,17 @@ def _mapped(names: list[str], dataset: Dataset, path: Path) -> ColumnMap | None:
         return None
 
 
-def _edition(path: Path) -> Edition:
+def _format(path: Path) -> Format:
     with path.open("rb") as file:
-        start = file.read(4)
-    if not start:
+        head = file.read(4)
+    if not head:
         raise BrokenFileError(f"{path.name}: the file is empty")
-    if start == b"PAR1":
-        return "parquet"
-    return "csv.gz" if start[:2] == b"\x1f\x8b" else "csv"
+    return format_of(head)
 
 
-def _column_names(path: Path, edition: Edition) -> list[str]:
+def _column_names(path: Path, file_format: Format) -> list[str]:
     """Names as published, without the quotes that some CSV headers have around them."""
-    if edition == "parquet":
+    if file_format == "parquet":
         import duckdb
 
         try:
@@ -107,19 +104,19 @@ def _column_names(path: Path, edition: Edition) -> list[str]:
         except duckdb.Error as error:
             raise BrokenFileError(f"{path.name}: it starts like Parquet but cannot be read: {error}") from error
     try:
-        with gzip.open(path) if edition == "csv.gz" else path.open("rb") as file:
+        with open_text(path, file_format) as file:
             header = file.readline(_LONGEST_HEADER)
     except (OSError, EOFError, zlib.error) as error:
         raise BrokenFileError(f"{path.name}: it starts like gzip but cannot be read: {error}") from error
     return [name.strip().strip('"') for name in header.decode("utf-8-sig", errors="replace").split(",")]
 
 
-def _month_of_most_trips(path: Path, edition: Edition, names: list[str], pickup: int) -> str:
+def _month_of_most_trips(path: Path, file_format: Format, names: list[str], pickup: int) -> str:
     """The month in which most of the first trips began; a few clocks are years off."""
     import duckdb
 
     with duckdb.connect() as connection:
-        if edition == "parquet":
+        if file_format == "parquet":
             trips = connection.read_parquet(str(path))
         else:
             # Some eras have more fields in a line than the header names.
@@ -135,7 +132,7 @@ def _month_of_most_trips(path: Path, edition: Edition, names: list[str], pickup:
                 null_padding=True,
                 strict_mode=False,
                 ignore_errors=True,
-                compression="gzip" if edition == "csv.gz" else "none",
+                compression="gzip" if file_format == "csv.gz" else "none",
             )
         began = f"try_cast({identifier(trips.columns[pickup])} AS TIMESTAMP)"
         try:

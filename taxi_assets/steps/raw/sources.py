@@ -1,7 +1,7 @@
 """Where a published file is: the named sources as data, and the places at which a source may hold a file.
 
-Belongs here: URLs, layouts and which months a source has. Not here: asking a place for the file (``download.py``
-for HTTP, ``local_origins.py`` for folders and the sample).
+Belongs here: URLs, layouts and which months a source has. Not here: asking a place for the file (``http.py`` for
+HTTP, ``local.py`` for folders and the sample).
 """
 
 from __future__ import annotations
@@ -13,23 +13,20 @@ from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import SettingsError
-from taxi_assets.steps.files.formats import Edition
-from taxi_assets.steps.files.raw_file import RawFile
-
-EDITIONS: tuple[Edition, ...] = ("csv.gz", "parquet", "csv")
-"""In the order in which a folder or base URL is asked for them: the CSV releases carry the longest history."""
+from taxi_assets.steps.files.formats import FORMATS, Format
+from taxi_assets.steps.files.raw_file import PublishedFile
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """One file to have: a month of a dataset, or the zone lookup.
+class FileRequest:
+    """One file that is asked for: a month of a dataset, or the zone lookup.
 
     Attributes:
         label: What people call it: ``yellow 2019-01``.
         raw_folder: Its folder below ``raw/``.
         source_folder: Its folder in a source that is laid out in folders.
-        stem: The file's name without its edition.
-        editions: The formats in which it may be published.
+        stem: The file's name without its format.
+        formats: The formats in which it may be published.
         month: The month, or None for the zone lookup.
     """
 
@@ -37,24 +34,24 @@ class Wanted:
     raw_folder: str
     source_folder: str
     stem: str
-    editions: tuple[Edition, ...]
+    formats: tuple[Format, ...]
     month: TripMonth | None = None
 
     @classmethod
-    def of(cls, month: TripMonth) -> Wanted:
+    def of(cls, month: TripMonth) -> FileRequest:
         """The file of a month."""
-        return cls(str(month), month.dataset, month.dataset, month.stem, EDITIONS, month)
+        return cls(str(month), month.dataset, month.dataset, month.stem, FORMATS, month)
 
-    def places(self) -> list[tuple[str, Edition]]:
+    def places(self) -> list[tuple[str, Format]]:
         """Relative paths at which a folder or base URL may hold the file, in the order in which they are tried."""
         return [
-            (f"{folder}{self.stem}.{edition}", edition)
+            (f"{folder}{self.stem}.{file_format}", file_format)
             for folder in (f"{self.source_folder}/", "")
-            for edition in self.editions
+            for file_format in self.formats
         ]
 
 
-ZONES = Wanted("taxi_zones", "taxi_zones", "misc", "taxi_zone_lookup", ("csv",))
+ZONES = FileRequest("taxi_zones", "taxi_zones", "misc", "taxi_zone_lookup", ("csv",))
 
 
 @dataclass(frozen=True)
@@ -64,36 +61,36 @@ class NamedSource:
     Attributes:
         base: URL that the paths below are relative to.
         month_path: Path of a month's file, with ``{dataset}`` and ``{month}``.
-        edition: The format in which months are published.
+        format: In which months are published.
         zones_path: Path of the zone lookup.
         months: For each dataset its first and last published month; empty: whatever it may have.
     """
 
     base: str
     month_path: str
-    edition: Edition
+    format: Format
     zones_path: str
     months: Mapping[str, tuple[str, str]] = field(default_factory=dict[str, "tuple[str, str]"])
 
-    def has(self, wanted: Wanted) -> bool:
+    def has(self, request: FileRequest) -> bool:
         """Whether the source is known to publish it."""
-        if wanted.month is None or not self.months:
+        if request.month is None or not self.months:
             return True
-        first, last = self.months.get(wanted.month.dataset, ("", ""))
-        return first <= wanted.month.month <= last
+        first, last = self.months.get(request.month.dataset, ("", ""))
+        return first <= request.month.month <= last
 
-    def candidate(self, wanted: Wanted) -> Candidate:
+    def candidate(self, request: FileRequest) -> Candidate:
         """Where the source publishes it."""
-        if wanted.month is None:
+        if request.month is None:
             return Candidate(join_url(self.base, self.zones_path), "csv")
-        path = self.month_path.format(dataset=wanted.month.dataset, month=wanted.month.month)
-        return Candidate(join_url(self.base, path), self.edition)
+        path = self.month_path.format(dataset=request.month.dataset, month=request.month.month)
+        return Candidate(join_url(self.base, path), self.format)
 
 
 COURSE_RELEASES = NamedSource(
     base="https://github.com/DataTalksClub/nyc-tlc-data/releases/download",
     month_path="{dataset}/{dataset}_tripdata_{month}.csv.gz",
-    edition="csv.gz",
+    format="csv.gz",
     zones_path="misc/taxi_zone_lookup.csv",
     months={
         "yellow": ("2019-01", "2021-07"),
@@ -104,7 +101,7 @@ COURSE_RELEASES = NamedSource(
 TLC = NamedSource(
     base="https://d37ci6vzurychx.cloudfront.net",
     month_path="trip-data/{dataset}_tripdata_{month}.parquet",
-    edition="parquet",
+    format="parquet",
     zones_path="misc/taxi_zone_lookup.csv",
 )
 
@@ -120,7 +117,7 @@ class Candidate:
     """A place where a file may be: a URL, which may hold credentials, or a path."""
 
     location: str = field(repr=False)
-    edition: Edition
+    format: Format
 
     @property
     def shown(self) -> str:
@@ -129,7 +126,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Offer:
+class SourceFile:
     """What a source says about a file without handing it over.
 
     Attributes:
@@ -152,12 +149,12 @@ class Offer:
         """One string that differs when the file differs, as far as the source lets anyone tell."""
         return _validator(self.etag, self.last_modified, self.size)
 
-    def is_held_as(self, raw: RawFile) -> bool:
+    def is_the_version_of(self, raw: PublishedFile) -> bool:
         """Whether ``raw`` is this very file. False when the source gives nothing to tell it by.
 
         A size alone proves nothing: corrected files of the same size exist.
         """
-        if (raw.source, raw.edition) != (self.candidate.shown, self.candidate.edition):
+        if (raw.source, raw.format) != (self.candidate.shown, self.candidate.format):
             return False
         if self.size is not None and self.size != raw.bytes:
             return False
@@ -166,7 +163,7 @@ class Offer:
         return self.last_modified is not None and self.last_modified == raw.last_modified and self.size is not None
 
 
-def validator_of(raw: RawFile) -> str | None:
+def validator_of(raw: PublishedFile) -> str | None:
     """What ``Probe.validator`` says while the source still holds the very file ``raw``."""
     return _validator(raw.etag, raw.last_modified, None if raw.synthetic else raw.bytes)
 
@@ -181,17 +178,17 @@ def is_url(source: str) -> bool:
     return source.startswith(("http://", "https://"))
 
 
-def http_candidates(wanted: Wanted, source: str, named: NamedSources) -> list[Candidate]:
+def http_candidates(request: FileRequest, source: str, named: NamedSources) -> list[Candidate]:
     """The URLs at which a named source or base URL may hold the file, in the order in which they are tried."""
     if is_url(source):
-        return [Candidate(join_url(source, path), edition) for path, edition in wanted.places()]
+        return [Candidate(join_url(source, path), file_format) for path, file_format in request.places()]
     publishers = named[source]
-    return [next((one for one in publishers if one.has(wanted)), publishers[-1]).candidate(wanted)]
+    return [next((one for one in publishers if one.has(request)), publishers[-1]).candidate(request)]
 
 
-def folder_candidates(wanted: Wanted, folder: Path) -> list[Candidate]:
+def folder_candidates(request: FileRequest, folder: Path) -> list[Candidate]:
     """The paths at which a folder may hold the file, in the order in which they are tried."""
-    return [Candidate(str(folder / path), edition) for path, edition in wanted.places()]
+    return [Candidate(str(folder / path), file_format) for path, file_format in request.places()]
 
 
 def join_url(base: str, path: str) -> str:

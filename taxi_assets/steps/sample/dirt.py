@@ -18,7 +18,7 @@ from taxi_assets.datasets.months import TripMonth
 PARTS = 1_000_000
 """Shares are drawn in millionths."""
 
-REFUSED_SHARE = 0.0001
+REJECTED_SHARE = 0.0001
 """Default share of lines that no reader can take for a trip: two in 20,000."""
 
 
@@ -86,7 +86,7 @@ DEFECTS = (
 
 
 @dataclass(frozen=True)
-class Refusal:
+class Rejection:
     """A kind of line that cannot be a trip record.
 
     Attributes:
@@ -98,13 +98,13 @@ class Refusal:
     sentence: str
 
 
-REFUSALS = (
-    Refusal("too_many_fields", "A trip followed by one more field with content, as in yellow 2010-02 and 2010-03."),
-    Refusal("truncated", "A line that breaks off in the middle of the pickup time."),
-    Refusal("no_pickup_time", "A trip whose pickup time is empty; in Parquet, which has no lines, every refusal."),
-    Refusal("garbage", "Words instead of fields."),
+REJECTIONS = (
+    Rejection("too_many_fields", "A trip followed by one more field with content, as in yellow 2010-02 and 2010-03."),
+    Rejection("truncated", "A line that breaks off in the middle of the pickup time."),
+    Rejection("no_pickup_time", "A trip whose pickup time is empty; in Parquet, which has no lines, every rejection."),
+    Rejection("garbage", "Words instead of fields."),
 )
-"""Lines that must be refused, each as likely as the others; ``refused_share`` says how many there are in all."""
+"""Lines that must be rejected, each as likely as the others; ``rejected_share`` says how many there are in all."""
 
 
 def sample_page() -> str:
@@ -139,13 +139,13 @@ def sample_page() -> str:
         f"|---|---|{'---:|' * len(datasets)}",
         *dirt,
         "",
-        "## Lines that must be refused",
+        "## Lines that must be rejected",
         "",
-        f"One line in {round(1 / REFUSED_SHARE):,}, each kind as likely as the others; benchmarks switch them off.",
+        f"One line in {round(1 / REJECTED_SHARE):,}, each kind as likely as the others; benchmarks switch them off.",
         "",
         "| line | what it looks like |",
         "|---|---|",
-        *(f"| `{refusal.name}` | {refusal.sentence} |" for refusal in REFUSALS),
+        *(f"| `{rejection.name}` | {rejection.sentence} |" for rejection in REJECTIONS),
         "",
     ]
     return "\n".join(lines)

@@ -16,7 +16,7 @@ from datetime import date
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.steps.sample import figures
 from taxi_assets.steps.sample.dice import Dice, array, interpolated, quantiles
-from taxi_assets.steps.sample.dirt import DEFECTS, PARTS, REFUSALS, REPEATED
+from taxi_assets.steps.sample.dirt import DEFECTS, PARTS, REJECTIONS, REPEATED
 
 DAY = 86_400
 _CURVE_STEPS = 4096
@@ -38,11 +38,11 @@ def _listed(columns: dict[str, str]) -> str:
     return ",\n  ".join(f"{expression} AS {name}" for name, expression in columns.items())
 
 
-def journeys(month: TripMonth, rows: int, lines: range, *, seed: str, refused_share: float) -> str:
+def journeys(month: TripMonth, rows: int, lines: range, *, seed: str, rejected_share: float) -> str:
     """A SELECT of some lines of a month of ``rows``, in file order: what trips of all datasets have in common.
 
-    Columns: ``line`` (from 0), ``refusal`` (0, or the 1-based position in ``REFUSALS``), ``n`` (the trip that the line
-    shows: most lines show their own, repeated ones that of the line before), ``sign`` (-1 for refunds), ``defect``
+    Columns: ``line`` (from 0), ``rejection`` (0, or the 1-based position in ``REJECTIONS``), ``n`` (the trip that the
+    line shows: most lines show their own, repeated ones that of the line before), ``sign`` (-1 for refunds), ``defect``
     (its name or empty), ``second`` (of the month, before dirt), ``hour``, ``weekday`` (Monday is 0), ``airport``
     (JFK, LGA, EWR or empty), ``pulocationid``, ``dolocationid``, ``hundredths`` of a mile, ``seconds`` of duration,
     ``pickup`` and ``dropoff`` (TIMESTAMP, after dirt).
@@ -50,7 +50,7 @@ def journeys(month: TripMonth, rows: int, lines: range, *, seed: str, refused_sh
     Rows come roughly in the order of pickup, like the real files: a line is at most a fiftieth of the file off.
     """
     dice = Dice(seed)
-    source = _numbered(month, lines, seed, refused_share)
+    source = _numbered(month, lines, seed, rejected_share)
     source = with_columns(
         source,
         defect=_defect(month, dice),
@@ -83,15 +83,15 @@ def journeys(month: TripMonth, rows: int, lines: range, *, seed: str, refused_sh
     )
 
 
-def _numbered(month: TripMonth, lines: range, seed: str, refused_share: float) -> str:
+def _numbered(month: TripMonth, lines: range, seed: str, rejected_share: float) -> str:
     """Numbers the lines and says which trip each shows; a line is repeated once at most."""
     duplicate, refund = (defect.parts(month) for defect in REPEATED)
-    limit = round(refused_share * 10 * PARTS)
+    limit = round(rejected_share * 10 * PARTS)
     source = with_columns(
         f"SELECT range AS line FROM range({lines.start}, {lines.stop})",
         repeat=Dice(seed, "line").below("repeat", PARTS),
         repeat_before=Dice(seed, "(line - 1)").below("repeat", PARTS),
-        refused=Dice(seed, "line").below("refused", 10 * PARTS),
+        rejected=Dice(seed, "line").below("refused", 10 * PARTS),
     )
     source = with_columns(
         source,
@@ -101,7 +101,7 @@ def _numbered(month: TripMonth, lines: range, seed: str, refused_share: float) -
         source,
         n="CASE WHEN repeats THEN line - 1 ELSE line END",
         sign=f"CASE WHEN repeats AND repeat >= {duplicate} THEN -1 ELSE 1 END",
-        refusal=f"CASE WHEN refused < {limit} THEN 1 + refused % {len(REFUSALS)} ELSE 0 END",
+        rejection=f"CASE WHEN rejected < {limit} THEN 1 + rejected % {len(REJECTIONS)} ELSE 0 END",
     )
 
 

@@ -211,7 +211,7 @@ CSV_LAYOUTS: tuple[CsvLayout, ...] = (
     replace(_csv("fhv", "2019-01..2019-12", _FHV_2019_AGAIN), reissued=True),
     _csv("fhv", "2020-07..2021-07", f"{_FHV_2019},Affiliated_base_number"),
     # Not listed: the course's release of fhvhv 2021-06 has the header of fhv, without the company's license, so that
-    # nobody can tell it from a file of fhv; it is refused as one. TLC's Parquet of that month is complete.
+    # nobody can tell it from a file of fhv; it is rejected as one. TLC's Parquet of that month is complete.
     _csv("fhvhv", "2019-02..2021-07", f"hvfhs_license_num,{_FHV_2019}"),
 )
 

@@ -1,6 +1,6 @@
 """How a synthetic trip is written in a month's layout: CSV lines as text, Parquet columns with their types.
 
-Belongs here: spelling of numbers, words and flags in each era, field order, refused lines. Not here: the trips
+Belongs here: spelling of numbers, words and flags in each era, field order, rejected lines. Not here: the trips
 (``sample_sql.py`` and its neighbours) and the layouts themselves (``taxi_assets/steps/sample/layouts.py``).
 """
 
@@ -10,7 +10,7 @@ from taxi_assets.datasets.columns import Column, ColumnType
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.steps.files.sql import identifier
-from taxi_assets.steps.sample.dirt import REFUSALS
+from taxi_assets.steps.sample.dirt import REJECTIONS
 from taxi_assets.steps.sample.layouts import CsvLayout, Layout, ParquetLayout, ParquetType
 
 _DUCKDB_TYPES = {
@@ -33,11 +33,7 @@ def published_columns(layout: Layout) -> list[Column | None]:
     Raises:
         LookupError: The registry does not know a name.
     """
-    known = {
-        name: column
-        for column in DATASETS[layout.dataset].columns
-        for name in (column.name, *(alias.lower() for alias in column.aliases))
-    }
+    known = DATASETS[layout.dataset].columns_by_alias
     found: list[Column | None] = []
     for name in layout.names:
         column = known.get(name.lower())
@@ -55,17 +51,17 @@ def csv_lines(trips: str, layout: CsvLayout, month: TripMonth, rows: int) -> str
     listed = ",\n  ".join(f"{value} AS {field}" for value, field in zip(values, fields, strict=True))
     pickup = next(i for i, column in enumerate(columns) if column and column.name == DATASETS[layout.dataset].pickup)
     surplus = ["''"] * layout.surplus_fields
-    refused = {
+    rejected = {
         "too_many_fields": _joined([*fields, *surplus, "'surplus'"], layout),
         # Six characters, because "2019-0" is no time whatever the reader takes for one, and "2019-01-01" might be.
         "truncated": _joined([*fields[:pickup], f"left({fields[pickup]}, 6)"], layout),
         "no_pickup_time": _joined([*fields[:pickup], "''", *fields[pickup + 1 :], *surplus], layout),
         "garbage": "'#### record lost ####'",
     }
-    cases = "\n  ".join(f"WHEN {i} THEN {refused[refusal.name]}" for i, refusal in enumerate(REFUSALS, 1))
+    cases = "\n  ".join(f"WHEN {i} THEN {rejected[rejection.name]}" for i, rejection in enumerate(REJECTIONS, 1))
     return (
-        f"SELECT CASE refusal WHEN 0 THEN {_joined([*fields, *surplus], layout)}\n  {cases} END "
-        f"|| {_ending(layout, rows)} AS text\nFROM (\nSELECT line, refusal,\n  {listed}\nFROM (\n{trips}\n))"
+        f"SELECT CASE rejection WHEN 0 THEN {_joined([*fields, *surplus], layout)}\n  {cases} END "
+        f"|| {_ending(layout, rows)} AS text\nFROM (\nSELECT line, rejection,\n  {listed}\nFROM (\n{trips}\n))"
     )
 
 
@@ -161,6 +157,6 @@ def _value(column: Column, layout: ParquetLayout, month: TripMonth) -> str:
     if column.unit in _SCALES:
         return f"{name} / {_SCALES[column.unit]}"
     if column.type is ColumnType.TIME and column.name == DATASETS[layout.dataset].pickup:
-        # The one refusal that Parquet can hold.
-        return f"CASE WHEN refusal = 0 THEN {name} END"
+        # The one rejection that Parquet can hold.
+        return f"CASE WHEN rejection = 0 THEN {name} END"
     return name

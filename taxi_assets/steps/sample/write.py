@@ -30,10 +30,10 @@ from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.datasets.zones import FIRST_ZONE, LAST_ZONE
 from taxi_assets.errors import NotPublishedError
-from taxi_assets.steps.files.formats import Edition
+from taxi_assets.steps.files.formats import Format
 from taxi_assets.steps.sample import figures
 from taxi_assets.steps.sample.dice import Dice
-from taxi_assets.steps.sample.dirt import REFUSED_SHARE
+from taxi_assets.steps.sample.dirt import REJECTED_SHARE
 from taxi_assets.steps.sample.for_hire import fhv_trips, fhvhv_trips
 from taxi_assets.steps.sample.journeys import journeys
 from taxi_assets.steps.sample.layouts import CsvLayout, Layout, ParquetLayout, ParquetType, csv_layouts, parquet_layout
@@ -62,18 +62,18 @@ _Made = TypeVar("_Made")
 logger = logging.getLogger(__name__)
 
 
-def sample_edition(month: TripMonth) -> Edition:
+def sample_format(month: TripMonth) -> Format:
     """The format of a synthetic month: ``csv.gz`` through 2021-07, like the course's releases, ``parquet`` after."""
     return "csv.gz" if month.month <= _LAST_CSV_MONTH else "parquet"
 
 
 def sample_layout(month: TripMonth) -> Layout:
-    """The published layout that a synthetic month is written in: of its first issue in the edition of its time.
+    """The published layout that a synthetic month is written in: of its first issue in the format of its time.
 
     Raises:
         NotPublishedError: The month precedes the first one of its dataset, or nobody knows the dataset.
     """
-    if sample_edition(month) == "csv.gz":
+    if sample_format(month) == "csv.gz":
         for layout in csv_layouts(month):
             return layout
     try:
@@ -90,7 +90,7 @@ def write_sample_month(
     path: Path,
     rows: int,
     *,
-    refused_share: float = REFUSED_SHARE,
+    rejected_share: float = REJECTED_SHARE,
     layout: Layout | None = None,
 ) -> None:
     """Writes a synthetic month of exactly ``rows`` data lines to ``path``.
@@ -99,19 +99,19 @@ def write_sample_month(
         month: Which month. Its layout, surcharges and dirt are those of its time.
         path: Where to write; not atomic, the caller gives the finished file its name.
         rows: Data lines: neither the header nor a blank second line counts.
-        refused_share: Share of lines that no reader can take for a trip; 0 for none.
+        rejected_share: Share of lines that no reader can take for a trip; 0 for none.
         layout: Write this layout instead of the one of ``sample_layout``, for example that of a re-issue.
 
     Raises:
         NotPublishedError: The month precedes the first one of its dataset, or nobody knows the dataset.
-        ValueError: ``rows`` is not positive, or ``refused_share`` is not in [0, 1].
+        ValueError: ``rows`` is not positive, or ``rejected_share`` is not in [0, 1].
     """
     if rows < 1:
         raise ValueError(f"a month of {rows} rows cannot be made; ask for 1 or more")
-    if not 0 <= refused_share <= 1:
-        raise ValueError(f"refused_share is a share between 0 and 1, not {refused_share}")
+    if not 0 <= rejected_share <= 1:
+        raise ValueError(f"rejected_share is a share between 0 and 1, not {rejected_share}")
     layout = layout or sample_layout(month)
-    recipe = _Recipe(month, rows, refused_share, layout)
+    recipe = _Recipe(month, rows, rejected_share, layout)
     if isinstance(layout, CsvLayout):
         _write_csv(recipe, layout, path)
     else:
@@ -125,7 +125,7 @@ class _Recipe:
 
     month: TripMonth
     rows: int
-    refused_share: float
+    rejected_share: float
     layout: Layout
 
     def chunk(self, lines: range) -> Any:
@@ -139,7 +139,7 @@ class _Recipe:
         month, layout = self.month, self.layout
         seed = f"taxi_assets sample {SAMPLE_VERSION} {month}"
         dice = Dice(seed)
-        source = journeys(month, self.rows, lines, seed=seed, refused_share=self.refused_share)
+        source = journeys(month, self.rows, lines, seed=seed, rejected_share=self.rejected_share)
         if month.dataset == "fhv":
             trips = fhv_trips(source, month, dice)
         elif month.dataset == "fhvhv":

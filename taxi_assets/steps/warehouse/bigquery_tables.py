@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, cast
 
-from taxi_assets.datasets.columns import FILE_MONTH, Column, Dataset, full_description
+from taxi_assets.datasets.columns import FILE_MONTH, Column, Dataset
 from taxi_assets.datasets.zones import TAXI_ZONES
 from taxi_assets.errors import LayoutError
 from taxi_assets.steps.gcp.clients import DATA_ROLE, MANAGED_BY, RETRY_SECONDS, bigquery_retry, explained, quoted
@@ -185,7 +185,7 @@ class BigQueryTables:
 
 def schema_of(columns: Iterable[Column]) -> list[SchemaField]:
     """The registry's columns as BigQuery's. All may be NULL: Parquet says the same of its columns."""
-    return [_field(column.name, column.type.bigquery, full_description(column)) for column in columns]
+    return [_field(column.name, column.type.bigquery, column.full_description) for column in columns]
 
 
 def wanted_id(table: Table) -> str:

@@ -22,7 +22,7 @@ import duckdb
 from filelock import FileLock, Timeout
 
 from taxi_assets.data_dir import published_atomically, remove_leftovers
-from taxi_assets.datasets.columns import Column, Dataset, full_description
+from taxi_assets.datasets.columns import Column, Dataset
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.datasets.zones import TAXI_ZONES
@@ -152,7 +152,7 @@ class DuckDbWarehouse:
         connection.execute(f"COMMENT ON VIEW {identifier(name)} IS {literal(comment)}")
         for column in columns:
             on = f"{identifier(name)}.{identifier(column.name)}"
-            connection.execute(f"COMMENT ON COLUMN {on} IS {literal(full_description(column))}")
+            connection.execute(f"COMMENT ON COLUMN {on} IS {literal(column.full_description)}")
 
     def _source(self, connection: duckdb.DuckDBPyConnection, pattern: str) -> tuple[str, frozenset[str]]:
         """The FROM clause over the files of a pattern, and the columns that at least one of them has."""

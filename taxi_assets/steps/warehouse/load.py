@@ -16,7 +16,7 @@ from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import NotMaterializedError
 from taxi_assets.steps.clean.zones import clean_zones
 from taxi_assets.steps.files.formats import parquet_rows
-from taxi_assets.steps.files.raw_file import RawFile
+from taxi_assets.steps.files.raw_file import PublishedFile
 from taxi_assets.steps.lake.copy import lake_rows
 from taxi_assets.steps.lake.lake import Lake, ObjectInfo, clean_name
 from taxi_assets.steps.warehouse.warehouse import ZONES_NAME, CleanObject, Warehouse, WarehouseMonth
@@ -42,7 +42,7 @@ def load_month(month: TripMonth, lake: Lake, warehouse: Warehouse, *, run_id: st
     return warehouse.load(month, _clean_object(info, lake_rows(lake, month)), run_id=run_id)
 
 
-def load_zones(raw: RawFile, lake: Lake, warehouse: Warehouse, *, run_id: str = "") -> WarehouseMonth:
+def load_zones(raw: PublishedFile, lake: Lake, warehouse: Warehouse, *, run_id: str = "") -> WarehouseMonth:
     """Loads the zone lookup: its clean Parquet goes to the lake, and the warehouse takes it from there.
 
     Raises:

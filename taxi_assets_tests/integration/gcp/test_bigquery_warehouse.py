@@ -44,7 +44,7 @@ def data_dir(tmp_path: Path) -> DataDir:
 
 def land(place: GcpPlace, data_dir: DataDir, month: TripMonth, rows: int, seed: int = 1) -> None:
     """Brings a month into the lake."""
-    copy_month(*write_month(data_dir, month, rows, seed=seed), month, place.lake())
+    copy_month(*write_month(data_dir, month, rows, seed=seed), place.lake())
 
 
 def load(place: GcpPlace, month: TripMonth, run_id: str = "") -> WarehouseMonth:

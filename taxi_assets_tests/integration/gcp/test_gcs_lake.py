@@ -66,7 +66,7 @@ def big_file(path: Path, size: int = 2 * CHUNK_BYTES + 12_345, seed: int = 1) ->
 def test_a_month_lands_with_the_facts_that_identify_it(gcp: GcpPlace, data_dir: DataDir) -> None:
     raw, clean = write_month(data_dir, YELLOW, 20)
 
-    copied = copy_month(raw, clean, YELLOW, gcp.lake())
+    copied = copy_month(raw, clean, gcp.lake())
 
     assert objects(gcp) == {RAW: raw.path.read_bytes(), CLEAN: clean.path.read_bytes()}
     assert (copied.uploaded, copied.rows) == (2, 20)
@@ -80,10 +80,10 @@ def test_a_month_lands_with_the_facts_that_identify_it(gcp: GcpPlace, data_dir: 
 
 def test_a_second_copy_uploads_nothing(faulty_gcp: FaultyGcp, data_dir: DataDir) -> None:
     raw, clean = write_month(data_dir, YELLOW, 20)
-    copy_month(raw, clean, YELLOW, faulty_gcp.direct.lake())
+    copy_month(raw, clean, faulty_gcp.direct.lake())
     before = generations(faulty_gcp.direct)
 
-    assert copy_month(raw, clean, YELLOW, faulty_gcp.through.lake()).unchanged
+    assert copy_month(raw, clean, faulty_gcp.through.lake()).unchanged
 
     assert generations(faulty_gcp.direct) == before
     assert not faulty_gcp.storage.requests("^(POST|PUT|PATCH|DELETE)")
@@ -91,10 +91,10 @@ def test_a_second_copy_uploads_nothing(faulty_gcp: FaultyGcp, data_dir: DataDir)
 
 def test_a_changed_month_replaces_its_own_objects_only(gcp: GcpPlace, data_dir: DataDir) -> None:
     for month in (YELLOW, GREEN):
-        copy_month(*write_month(data_dir, month, 20), month, gcp.lake())
+        copy_month(*write_month(data_dir, month, 20), gcp.lake())
     before = generations(gcp)
 
-    copied = copy_month(*write_month(data_dir, YELLOW, 30, seed=2), YELLOW, gcp.lake())
+    copied = copy_month(*write_month(data_dir, YELLOW, 30, seed=2), gcp.lake())
 
     assert copied.uploaded == 2
     after = generations(gcp)
@@ -104,8 +104,8 @@ def test_a_changed_month_replaces_its_own_objects_only(gcp: GcpPlace, data_dir: 
 
 def test_the_raw_object_of_an_older_edition_is_removed(gcp: GcpPlace, data_dir: DataDir) -> None:
     for month in (YELLOW, TripMonth("yellow", "2019-02")):
-        copy_month(*write_month(data_dir, month, 20), month, gcp.lake())
-    copied = copy_month(*write_month(data_dir, YELLOW, 20, edition="parquet"), YELLOW, gcp.lake())
+        copy_month(*write_month(data_dir, month, 20), gcp.lake())
+    copied = copy_month(*write_month(data_dir, YELLOW, 20, file_format="parquet"), gcp.lake())
     assert copied.removed == 1
     assert gcp.lake().names("raw/") == [
         "raw/yellow/yellow_tripdata_2019-01.parquet",
@@ -119,7 +119,7 @@ def test_two_months_at_once_do_not_disturb_each_other(gcp: GcpPlace, tmp_path: P
     def copy(month: TripMonth) -> None:
         own = DataDir(tmp_path / month.month)
         for seed in (1, 2, 3):
-            copy_month(*write_month(own, month, 10 * seed, seed=seed), month, gcp.lake())
+            copy_month(*write_month(own, month, 10 * seed, seed=seed), gcp.lake())
 
     threads = [threading.Thread(target=copy, args=(month,)) for month in months]
     for thread in threads:
@@ -206,7 +206,7 @@ def test_an_upload_whose_last_answer_is_lost_counts_as_done(faulty_gcp: FaultyGc
 def test_lasting_faults_at_any_call_leave_the_previous_month_whole(
     faulty_gcp: FaultyGcp, data_dir: DataDir, fault: Fault, error: type[Exception], says: str
 ) -> None:
-    copy_month(*write_month(data_dir, YELLOW, 20), YELLOW, faulty_gcp.direct.lake())
+    copy_month(*write_month(data_dir, YELLOW, 20), faulty_gcp.direct.lake())
     old = objects(faulty_gcp.direct)
     raw, clean = write_month(data_dir, YELLOW, 30, seed=2)
     new = {RAW: raw.path.read_bytes(), CLEAN: clean.path.read_bytes()}
@@ -214,14 +214,14 @@ def test_lasting_faults_at_any_call_leave_the_previous_month_whole(
     for call in CALLS:
         faulty_gcp.storage.fail(call, fault)
         with pytest.raises(error, match=says):
-            copy_month(raw, clean, YELLOW, lake)
+            copy_month(raw, clean, lake)
         faulty_gcp.heal()
         after = objects(faulty_gcp.direct)
         assert after.keys() == old.keys()
         assert all(after[name] in (old[name], new[name]) for name in after)
         for name, content in old.items():
             faulty_gcp.direct.bucket.blob(name).upload_from_string(content)
-    copy_month(raw, clean, YELLOW, lake)
+    copy_month(raw, clean, lake)
     assert objects(faulty_gcp.direct) == new
 
 

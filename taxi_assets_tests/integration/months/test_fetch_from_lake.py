@@ -10,11 +10,11 @@ from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import BrokenFileError, NotMaterializedError
 from taxi_assets.steps.clean.clean import clean_month, content_id
-from taxi_assets.steps.files.clean_file import CleanMonth
-from taxi_assets.steps.files.raw_file import RawFile, read_manifest
-from taxi_assets.steps.lake.bring_back import clean_from_lake, raw_from_lake
+from taxi_assets.steps.files.clean_file import CleanFile
+from taxi_assets.steps.files.raw_file import RawFile, read_raw
 from taxi_assets.steps.lake.copy import copy_month
 from taxi_assets.steps.lake.lake import clean_name
+from taxi_assets.steps.lake.restore import clean_from_lake, raw_from_lake
 from taxi_assets.steps.raw.fetch import fetch_month
 from taxi_assets_tests.support.gcp_fixtures import GcpPlace
 
@@ -22,12 +22,12 @@ MONTH = TripMonth("green", "2019-01")
 
 
 @pytest.fixture
-def there(tmp_path: Path, gcp: GcpPlace) -> tuple[RawFile, CleanMonth]:
+def there(tmp_path: Path, gcp: GcpPlace) -> tuple[RawFile, CleanFile]:
     """A month that another machine fetched, cleaned and copied to the bucket."""
     data_dir = DataDir(tmp_path / "there")
     raw = fetch_month(MONTH, "sample", data_dir, sample_rows=300).raw
-    clean = clean_month(raw, MONTH, data_dir)
-    copy_month(raw, clean, MONTH, gcp.lake())
+    clean = clean_month(raw, data_dir)
+    copy_month(raw, clean, gcp.lake())
     return raw, clean
 
 
@@ -37,7 +37,7 @@ def here(tmp_path: Path) -> DataDir:
 
 
 def test_both_files_come_back_byte_for_byte_with_their_figures(
-    gcp: GcpPlace, there: tuple[RawFile, CleanMonth], here: DataDir
+    gcp: GcpPlace, there: tuple[RawFile, CleanFile], here: DataDir
 ) -> None:
     raw, clean = there
     fetched_clean = clean_from_lake(MONTH, here, gcp.lake(), content_id=clean.content_id)
@@ -46,14 +46,14 @@ def test_both_files_come_back_byte_for_byte_with_their_figures(
 
     fetched_raw = raw_from_lake(MONTH, here, gcp.lake(), sha256=raw.sha256)
     assert fetched_raw.path.read_bytes() == raw.path.read_bytes()
-    assert read_manifest(here.raw_dir("green"), MONTH) == fetched_raw
-    for fact in ("source", "edition", "synthetic", "bytes", "uncompressed_bytes", "sha256", "published_rows", "utf8"):
+    assert read_raw(MONTH, here) == fetched_raw
+    for fact in ("source", "format", "synthetic", "bytes", "uncompressed_bytes", "sha256", "published_rows", "utf8"):
         assert getattr(fetched_raw, fact) == getattr(raw, fact), fact
-    assert content_id(fetched_raw, MONTH) == clean.content_id, "cleaning it again would give the same rows"
+    assert content_id(fetched_raw) == clean.content_id, "cleaning it again would give the same rows"
 
 
 def test_a_file_that_is_here_already_is_not_fetched_again(
-    gcp: GcpPlace, there: tuple[RawFile, CleanMonth], here: DataDir
+    gcp: GcpPlace, there: tuple[RawFile, CleanFile], here: DataDir
 ) -> None:
     first = raw_from_lake(MONTH, here, gcp.lake())
     before = first.path.stat().st_mtime_ns
@@ -62,17 +62,17 @@ def test_a_file_that_is_here_already_is_not_fetched_again(
 
 
 def test_another_edition_is_refused_before_anything_is_downloaded(
-    gcp: GcpPlace, there: tuple[RawFile, CleanMonth], here: DataDir
+    gcp: GcpPlace, there: tuple[RawFile, CleanFile], here: DataDir
 ) -> None:
-    with pytest.raises(NotMaterializedError, match="the lake holds another edition"):
+    with pytest.raises(NotMaterializedError, match="the lake holds another version"):
         clean_from_lake(MONTH, here, gcp.lake(), content_id="0" * 64)
-    with pytest.raises(NotMaterializedError, match="the lake holds another edition"):
+    with pytest.raises(NotMaterializedError, match="the lake holds another version"):
         raw_from_lake(MONTH, here, gcp.lake(), sha256="0" * 64)
     assert not here.root.exists()
 
 
 def test_an_object_that_is_not_ours_is_refused(
-    gcp: GcpPlace, there: tuple[RawFile, CleanMonth], here: DataDir, tmp_path: Path
+    gcp: GcpPlace, there: tuple[RawFile, CleanFile], here: DataDir, tmp_path: Path
 ) -> None:
     intruder = tmp_path / "page.html"
     intruder.write_text("<html>not Parquet</html>")

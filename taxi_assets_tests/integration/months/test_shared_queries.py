@@ -30,7 +30,7 @@ from taxi_assets.steps.gcp.preflight import check_gcp
 from taxi_assets.steps.lake.copy import copy_month
 from taxi_assets.steps.lake.folder import FolderLake
 from taxi_assets.steps.postgres.load import load_month as load_postgres
-from taxi_assets.steps.postgres.load import prepare_database
+from taxi_assets.steps.postgres.tables import prepare_database
 from taxi_assets.steps.postgres.zones import load_zones as load_postgres_zones
 from taxi_assets.steps.raw.fetch import fetch_month, fetch_zones
 from taxi_assets.steps.warehouse.duckdb_views import DuckDbWarehouse
@@ -74,10 +74,10 @@ def stores(
     sources += [(TripMonth("green", key), real_data / "tlc") for key in GREEN_MONTHS]
     for month, source in sources:
         raw = fetch_month(month, str(source), data_dir).raw
-        clean = clean_month(raw, month, data_dir)
-        load_postgres(clean, month, conninfo)
+        clean = clean_month(raw, data_dir)
+        load_postgres(clean, conninfo)
         for lake, warehouse in targets:
-            copy_month(raw, clean, month, lake)
+            copy_month(raw, clean, lake)
             assert load_month(month, lake, warehouse).rows == clean.rows
     zones = fetch_zones(str(real_data), data_dir)
     load_postgres_zones(clean_zones(zones, data_dir), conninfo)

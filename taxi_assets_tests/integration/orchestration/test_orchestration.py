@@ -336,7 +336,7 @@ def test_files_that_are_dropped_are_loaded_and_what_is_no_file_of_trips_is_set_a
     (landing / f"{named.stem}.csv").write_bytes(gzip.decompress(installation.content(named)))
     (landing / "download (3)").write_bytes(installation.content(by_content))
     published = fetch_month(parquet, "sample", installation.made, sample_rows=40).raw
-    assert published.edition == "parquet"
+    assert published.format == "parquet"
     (landing / "trips.parquet").write_bytes(published.path.read_bytes())
     (landing / "shopping.txt").write_bytes(b"milk, bread\n")
 

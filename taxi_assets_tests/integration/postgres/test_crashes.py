@@ -22,7 +22,7 @@ from taxi_assets.datasets.months import TripMonth
 from taxi_assets.embedded_postgres.account import server_account
 from taxi_assets.embedded_postgres.server import EmbeddedPostgres
 from taxi_assets.errors import StorageFullError, StoreAccessError, StoreUnavailableError
-from taxi_assets.steps.files.clean_file import CleanMonth
+from taxi_assets.steps.files.clean_file import CleanFile
 from taxi_assets.steps.postgres.load import count_month, load_month
 from taxi_assets_tests.integration.postgres.test_readers import until, waiting_for_a_lock
 from taxi_assets_tests.support.clean_months import write_clean
@@ -34,7 +34,7 @@ LOADER = """
 import pickle, sys, time
 from taxi_assets.steps.postgres import load as load_postgres
 from taxi_assets.steps.postgres import copy_streams as postgres_copy
-clean, month, conninfo, phase = pickle.load(sys.stdin.buffer)
+clean, conninfo, phase = pickle.load(sys.stdin.buffer)
 
 def stay(*_, **__):
     print("there", flush=True)
@@ -53,21 +53,21 @@ if phase == "table made":
 if phase == "copied":
     postgres_copy.copy_parquet = after(postgres_copy.copy_parquet)
 if phase == "finished":
-    load_postgres._swap = stay
+    load_postgres.swap_in = stay
 if phase == "swapping":
-    load_postgres._attached = after(load_postgres._attached)
+    load_postgres.attached_partition = after(load_postgres.attached_partition)
     load_postgres._holds = lambda *_: False
 if phase == "waiting":
     print("there", flush=True)
-load_postgres.load_month(clean, month, conninfo, application_name="doomed", **options)
+load_postgres.load_month(clean, conninfo, application_name="doomed", **options)
 """
 
 
-def start_loader(clean: CleanMonth, conninfo: str, phase: str) -> subprocess.Popen[bytes]:
+def start_loader(clean: CleanFile, conninfo: str, phase: str) -> subprocess.Popen[bytes]:
     loader = subprocess.Popen([sys.executable, "-c", LOADER], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert loader.stdin is not None
     assert loader.stdout is not None
-    loader.stdin.write(pickle.dumps((clean, JANUARY, conninfo, phase)))
+    loader.stdin.write(pickle.dumps((clean, conninfo, phase)))
     loader.stdin.close()
     assert loader.stdout.readline() == b"there\n"
     return loader
@@ -95,14 +95,14 @@ def test_a_load_that_is_killed_leaves_the_old_month_and_nothing_else(
     postgres: str, tmp_path: Path, phase: str, before: int
 ) -> None:
     if before:
-        load_month(write_clean(tmp_path, JANUARY, before), JANUARY, postgres)
+        load_month(write_clean(tmp_path, JANUARY, before), postgres)
     new = write_clean(tmp_path, JANUARY, 1200)
     loader = start_loader(new, postgres, phase)
     loader.send_signal(signal.SIGKILL)
     assert loader.wait() == -signal.SIGKILL
     until(lambda: connections_of_the_doomed(postgres) == 0, "the server notices")
     assert count_month(postgres, JANUARY) == before
-    loaded = load_month(new, JANUARY, postgres)
+    loaded = load_month(new, postgres)
     assert (loaded.rows, loaded.unchanged) == (1200, False)
     assert count_month(postgres, JANUARY) == 1200
     assert tables_of_partitions(postgres) == [("yellow_tripdata_2019_01",)]
@@ -119,18 +119,18 @@ def test_a_load_that_is_killed_while_it_waits_for_another_run_of_its_month_goes_
         loader.kill()
         loader.wait()
     until(lambda: connections_of_the_doomed(postgres) == 0, "the server notices")
-    assert load_month(new, JANUARY, postgres).rows == 1200
+    assert load_month(new, postgres).rows == 1200
     assert tables_of_partitions(postgres) == [("yellow_tripdata_2019_01",)]
 
 
 def test_a_load_that_is_cancelled_in_the_middle_cleans_up_by_itself(postgres: str, tmp_path: Path) -> None:
-    load_month(write_clean(tmp_path, JANUARY, 1000), JANUARY, postgres)
+    load_month(write_clean(tmp_path, JANUARY, 1000), postgres)
 
     def cancel(done: int, total: int | None) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        load_month(write_clean(tmp_path, JANUARY, 1200), JANUARY, postgres, on_progress=cancel)
+        load_month(write_clean(tmp_path, JANUARY, 1200), postgres, on_progress=cancel)
     assert count_month(postgres, JANUARY) == 1000
     assert tables_of_partitions(postgres) == [("yellow_tripdata_2019_01",)]
 
@@ -145,14 +145,14 @@ def test_a_signal_to_the_waiting_main_thread_ends_the_load(postgres: str, tmp_pa
         may_go_on.wait(0.2)
 
     with pytest.raises(KeyboardInterrupt):
-        load_month(new, JANUARY, postgres, on_progress=interrupt)
+        load_month(new, postgres, on_progress=interrupt)
     assert count_month(postgres, JANUARY) == 0
     assert tables_of_partitions(postgres) == []
 
 
 @pytest.mark.parametrize("victim", ["doomed", "doomed copy 1"])
 def test_a_connection_that_the_server_ends_is_a_passing_failure(postgres: str, tmp_path: Path, victim: str) -> None:
-    load_month(write_clean(tmp_path, JANUARY, 1000), JANUARY, postgres)
+    load_month(write_clean(tmp_path, JANUARY, 1000), postgres)
     ended = threading.Event()
 
     def end(done: int, total: int | None) -> None:
@@ -167,9 +167,9 @@ def test_a_connection_that_the_server_ends_is_a_passing_failure(postgres: str, t
 
     new = write_clean(tmp_path, JANUARY, 1200)
     with pytest.raises(StoreUnavailableError, match="went away"):
-        load_month(new, JANUARY, postgres, application_name="doomed", on_progress=end)
+        load_month(new, postgres, application_name="doomed", on_progress=end)
     assert count_month(postgres, JANUARY) == 1000
-    assert load_month(new, JANUARY, postgres).rows == 1200
+    assert load_month(new, postgres).rows == 1200
     assert tables_of_partitions(postgres) == [("yellow_tripdata_2019_01",)]
 
 
@@ -190,7 +190,7 @@ def postmaster_pid(server: EmbeddedPostgres) -> int:
 def test_a_server_that_dies_in_the_middle_of_a_copy_keeps_the_old_month(
     own_server: EmbeddedPostgres, tmp_path: Path
 ) -> None:
-    load_month(write_clean(tmp_path, JANUARY, 1000), JANUARY, own_server.conninfo())
+    load_month(write_clean(tmp_path, JANUARY, 1000), own_server.conninfo())
     pid = postmaster_pid(own_server)
 
     def kill(done: int, total: int | None) -> None:
@@ -201,12 +201,12 @@ def test_a_server_that_dies_in_the_middle_of_a_copy_keeps_the_old_month(
     # More than fits in the buffers between us and the server.
     new = write_clean(tmp_path, JANUARY, 60_000, row_group=5000)
     with pytest.raises(StoreUnavailableError, match="went away"):
-        load_month(new, JANUARY, own_server.conninfo(), on_progress=kill)
+        load_month(new, own_server.conninfo(), on_progress=kill)
     with pytest.raises(StoreUnavailableError, match="cannot be reached"):
         count_month(own_server.conninfo(), JANUARY)
     own_server.start()
     assert count_month(own_server.conninfo(), JANUARY) == 1000
-    load_month(new, JANUARY, own_server.conninfo())
+    load_month(new, own_server.conninfo())
     assert count_month(own_server.conninfo(), JANUARY) == 60_000
     assert tables_of_partitions(own_server.conninfo()) == [("yellow_tripdata_2019_01",)]
 
@@ -219,10 +219,10 @@ def test_a_server_that_is_stopped_in_the_middle_is_a_passing_failure(
 
     new = write_clean(tmp_path, JANUARY, 60_000, row_group=5000)
     with pytest.raises(StoreUnavailableError):
-        load_month(new, JANUARY, own_server.conninfo(), on_progress=stop)
+        load_month(new, own_server.conninfo(), on_progress=stop)
     own_server.start()
     assert count_month(own_server.conninfo(), JANUARY) == 0
-    assert load_month(new, JANUARY, own_server.conninfo()).rows == 60_000
+    assert load_month(new, own_server.conninfo()).rows == 60_000
 
 
 @pytest.fixture
@@ -248,18 +248,18 @@ def test_a_full_disk_keeps_the_old_month_and_is_permanent(
     own_server: EmbeddedPostgres, small_disk: Path, tmp_path: Path
 ) -> None:
     conninfo = own_server.conninfo()
-    load_month(write_clean(tmp_path, JANUARY, 1000), JANUARY, conninfo)
+    load_month(write_clean(tmp_path, JANUARY, 1000), conninfo)
     with psycopg.connect(conninfo, autocommit=True) as connection:
         connection.execute(f"CREATE TABLESPACE small LOCATION '{small_disk}'".encode())
         connection.execute("ALTER DATABASE ny_taxi SET default_tablespace = small")
     big = write_clean(tmp_path, JANUARY, 100_000, row_group=10_000)
     with pytest.raises(StorageFullError, match="No space left on device"):
-        load_month(big, JANUARY, conninfo)
+        load_month(big, conninfo)
     assert count_month(conninfo, JANUARY) == 1000
     assert tables_of_partitions(conninfo) == [("yellow_tripdata_2019_01",)]
     with psycopg.connect(conninfo, autocommit=True) as connection:
         connection.execute("ALTER DATABASE ny_taxi RESET default_tablespace")
-    assert load_month(big, JANUARY, conninfo).rows == 100_000
+    assert load_month(big, conninfo).rows == 100_000
     own_server.stop()
 
 
@@ -317,7 +317,7 @@ def test_a_user_without_rights_is_told_which(postgres: str, tmp_path: Path) -> N
         connection.execute("CREATE ROLE guest LOGIN PASSWORD 's3cret'")
     guest = make_conninfo("", **{**parts, "user": "guest", "password": "s3cret", "passfile": os.devnull})
     with pytest.raises(StoreAccessError, match=r"permission denied for .*needs CREATE on the database"):
-        load_month(write_clean(tmp_path, JANUARY), JANUARY, guest)
+        load_month(write_clean(tmp_path, JANUARY), guest)
 
 
 def test_two_processes_may_load_at_once(postgres: str, tmp_path: Path) -> None:
@@ -328,7 +328,7 @@ def test_two_processes_may_load_at_once(postgres: str, tmp_path: Path) -> None:
     )
 
     def load(month: TripMonth) -> int:
-        given = pickle.dumps((write_clean(tmp_path, month, 500), month, postgres))
+        given = pickle.dumps((write_clean(tmp_path, month, 500), postgres))
         return subprocess.run([sys.executable, "-c", code], input=given, check=False).returncode
 
     with ThreadPoolExecutor(2) as pool:

@@ -19,7 +19,8 @@ from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.embedded_postgres.server import EmbeddedPostgres
 from taxi_assets.errors import BrokenFileError, CountMismatchError, LayoutError
 from taxi_assets.steps.postgres import load as load_postgres
-from taxi_assets.steps.postgres.load import count_month, load_month, prepare_database, sum_month
+from taxi_assets.steps.postgres.load import count_month, load_month, sum_month
+from taxi_assets.steps.postgres.tables import prepare_database
 from taxi_assets_tests.support.clean_months import clean_table, sorted_rows, with_rows, write_clean
 
 YELLOW = DATASETS["yellow"]
@@ -46,7 +47,7 @@ def tables_of_partitions(conninfo: str) -> list[str]:
 def test_every_value_of_every_dataset_arrives_as_it_is(postgres: str, tmp_path: Path, name: str) -> None:
     dataset, month = DATASETS[name], TripMonth(name, "2021-03")
     clean = write_clean(tmp_path, month, 700, row_group=100)
-    loaded = load_month(clean, month, postgres)
+    loaded = load_month(clean, postgres)
     assert (loaded.rows, loaded.table, loaded.unchanged) == (700, f"public.{name}_tripdata", False)
     assert loaded.bytes_loaded > 700 * 10
     found = query(postgres, f"SELECT * FROM public.{name}_tripdata")
@@ -67,8 +68,8 @@ def test_count_and_sum_speak_of_one_month(postgres: str, tmp_path: Path) -> None
     assert count_month(postgres, JANUARY) == 0
     assert sum_month(postgres, JANUARY, "total_amount") is None
     january, february = write_clean(tmp_path, JANUARY, 500), write_clean(tmp_path, FEBRUARY, 300)
-    load_month(january, JANUARY, postgres)
-    load_month(february, FEBRUARY, postgres)
+    load_month(january, postgres)
+    load_month(february, postgres)
     assert (count_month(postgres, JANUARY), count_month(postgres, FEBRUARY)) == (500, 300)
     wanted = pc.sum(pq.read_table(january.path)["total_amount"]).as_py()
     assert sum_month(postgres, JANUARY, "total_amount") == pytest.approx(wanted)
@@ -78,7 +79,7 @@ def test_count_and_sum_speak_of_one_month(postgres: str, tmp_path: Path) -> None
 
 def test_the_month_is_a_partition_with_the_parents_index_and_comments(postgres: str, tmp_path: Path) -> None:
     clean = write_clean(tmp_path, JANUARY)
-    loaded = load_month(clean, JANUARY, postgres)
+    loaded = load_month(clean, postgres)
     assert loaded.partition == "partitions.yellow_tripdata_2019_01"
     [(bound, comment, analyzed)] = query(
         postgres,
@@ -117,34 +118,34 @@ def test_attach_believes_the_constraint_and_does_not_scan(
 ) -> None:
     database = psycopg.conninfo.conninfo_to_dict(postgres)["dbname"]
     query(postgres, f"ALTER DATABASE {database} SET log_min_messages = debug1")
-    load_month(write_clean(tmp_path, JANUARY, 10), JANUARY, postgres)
+    load_month(write_clean(tmp_path, JANUARY, 10), postgres)
     [(log,)] = query(postgres, "SELECT pg_read_file(pg_current_logfile())")
     assert any(str(database) in line and "implied by existing constraints" in line for line in str(log).splitlines())
 
 
 def test_the_same_content_again_loads_nothing(postgres: str, tmp_path: Path) -> None:
     clean = write_clean(tmp_path, JANUARY)
-    first = load_month(clean, JANUARY, postgres)
+    first = load_month(clean, postgres)
     before = oid_of(postgres, first.partition)
-    again = load_month(clean, JANUARY, postgres)
+    again = load_month(clean, postgres)
     assert (again.unchanged, again.rows, again.bytes_loaded) == (True, 1000, 0)
     assert oid_of(postgres, first.partition) == before
 
 
 def test_a_month_that_lost_rows_is_loaded_again(postgres: str, tmp_path: Path) -> None:
     clean = write_clean(tmp_path, JANUARY)
-    load_month(clean, JANUARY, postgres)
+    load_month(clean, postgres)
     query(postgres, "DELETE FROM yellow_tripdata WHERE vendorid = 3")
-    assert not load_month(clean, JANUARY, postgres).unchanged
+    assert not load_month(clean, postgres).unchanged
     assert count_month(postgres, JANUARY) == 1000
 
 
 def test_a_corrected_file_replaces_its_month_and_nothing_else(postgres: str, tmp_path: Path) -> None:
-    other = load_month(write_clean(tmp_path, FEBRUARY, 300), FEBRUARY, postgres)
-    load_month(write_clean(tmp_path, JANUARY, 1000), JANUARY, postgres)
+    other = load_month(write_clean(tmp_path, FEBRUARY, 300), postgres)
+    load_month(write_clean(tmp_path, JANUARY, 1000), postgres)
     untouched = oid_of(postgres, other.partition)
     corrected = write_clean(tmp_path, JANUARY, clean_table(YELLOW, JANUARY, 400, first=5000))
-    load_month(corrected, JANUARY, postgres)
+    load_month(corrected, postgres)
     found = query(postgres, "SELECT * FROM yellow_tripdata WHERE file_month = '2019-01-01'")
     wanted = [tuple(row.values()) for row in pq.read_table(corrected.path).to_pylist()]
     assert sorted_rows(found) == sorted_rows(wanted)
@@ -154,7 +155,7 @@ def test_a_corrected_file_replaces_its_month_and_nothing_else(postgres: str, tmp
 
 def test_exact_duplicates_stay_two_rows(postgres: str, tmp_path: Path) -> None:
     one = clean_table(YELLOW, JANUARY, 1)
-    load_month(write_clean(tmp_path, JANUARY, pa.concat_tables([one, one, one])), JANUARY, postgres)
+    load_month(write_clean(tmp_path, JANUARY, pa.concat_tables([one, one, one])), postgres)
     assert count_month(postgres, JANUARY) == 3
 
 
@@ -164,14 +165,14 @@ def test_any_number_of_streams_and_row_groups_will_do(
 ) -> None:
     seen: list[tuple[int, int | None]] = []
     clean = write_clean(tmp_path, JANUARY, rows, row_group=row_group)
-    load_month(clean, JANUARY, postgres, streams=streams, on_progress=lambda done, total: seen.append((done, total)))
+    load_month(clean, postgres, streams=streams, on_progress=lambda done, total: seen.append((done, total)))
     assert count_month(postgres, JANUARY) == rows
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
     assert seen[-1:] == ([(rows, rows)] if rows else [])
 
 
 def test_rows_stay_in_the_order_of_time_so_that_the_index_excludes(postgres: str, tmp_path: Path) -> None:
-    load_month(write_clean(tmp_path, JANUARY, 60_000, row_group=2048), JANUARY, postgres)
+    load_month(write_clean(tmp_path, JANUARY, 60_000, row_group=2048), postgres)
     query(postgres, "SELECT brin_summarize_new_values('partitions.yellow_tripdata_2019_01_pickup')")
     plan = query(
         postgres,
@@ -192,7 +193,7 @@ def test_the_server_sees_whose_connections_these_are(postgres: str, tmp_path: Pa
     def look(done: int, total: int | None) -> None:
         seen.update(name for (name,) in query(postgres, "SELECT application_name FROM pg_stat_activity"))
 
-    load_month(write_clean(tmp_path, JANUARY), JANUARY, postgres, application_name="run 12ab yellow", on_progress=look)
+    load_month(write_clean(tmp_path, JANUARY), postgres, application_name="run 12ab yellow", on_progress=look)
     assert {"run 12ab yellow", "run 12ab yellow copy 1", "run 12ab yellow copy 2"} <= seen
 
 
@@ -229,10 +230,10 @@ GOOD = clean_table(YELLOW, JANUARY, 800, first=70)
 def test_a_bad_file_is_named_and_the_old_month_stays(
     postgres: str, tmp_path: Path, table: pa.Table, error: type[Exception], says: str
 ) -> None:
-    load_month(write_clean(tmp_path, JANUARY, 1000), JANUARY, postgres)
+    load_month(write_clean(tmp_path, JANUARY, 1000), postgres)
     bad = write_clean(tmp_path, JANUARY, table)
     with pytest.raises(error, match=says) as raised:
-        load_month(bad, JANUARY, postgres)
+        load_month(bad, postgres)
     assert str(bad.path) in str(raised.value)
     assert count_month(postgres, JANUARY) == 1000
     assert tables_of_partitions(postgres) == ["yellow_tripdata_2019_01"]
@@ -240,7 +241,7 @@ def test_a_bad_file_is_named_and_the_old_month_stays(
 
 @pytest.mark.parametrize("damage", ["gone", "text", "cut", "hole"])
 def test_a_damaged_file_is_named_and_the_old_month_stays(postgres: str, tmp_path: Path, damage: str) -> None:
-    load_month(write_clean(tmp_path, JANUARY, 1000), JANUARY, postgres)
+    load_month(write_clean(tmp_path, JANUARY, 1000), postgres)
     bad = write_clean(tmp_path, JANUARY, 5000)
     content = bad.path.read_bytes()
     if damage == "gone":
@@ -255,16 +256,16 @@ def test_a_damaged_file_is_named_and_the_old_month_stays(postgres: str, tmp_path
             }[damage]
         )
     with pytest.raises(BrokenFileError, match="cannot be read as Parquet") as raised:
-        load_month(bad, JANUARY, postgres)
+        load_month(bad, postgres)
     assert str(bad.path) in str(raised.value)
     assert count_month(postgres, JANUARY) == 1000
     assert tables_of_partitions(postgres) == ["yellow_tripdata_2019_01"]
 
 
 def test_rows_that_do_not_all_arrive_keep_the_old_month(postgres: str, tmp_path: Path) -> None:
-    load_month(write_clean(tmp_path, JANUARY, 1000), JANUARY, postgres)
+    load_month(write_clean(tmp_path, JANUARY, 1000), postgres)
     with pytest.raises(CountMismatchError, match=r"1,001 rows in the clean file, 900 arrived"):
-        load_month(with_rows(write_clean(tmp_path, JANUARY, 900), 1001), JANUARY, postgres)
+        load_month(with_rows(write_clean(tmp_path, JANUARY, 900), 1001), postgres)
     assert count_month(postgres, JANUARY) == 1000
     assert tables_of_partitions(postgres) == ["yellow_tripdata_2019_01"]
 
@@ -276,10 +277,10 @@ def test_a_new_column_in_the_registry_reaches_old_months_without_loading_them(
     january = write_clean(tmp_path, JANUARY, without(clean_table(YELLOW, JANUARY, 100), NEW))
     with monkeypatch.context() as patch:
         patch.setattr(load_postgres, "DATASETS", {"yellow": old})
-        loaded = load_month(january, JANUARY, postgres)
+        loaded = load_month(january, postgres)
     before = oid_of(postgres, loaded.partition)
     february = write_clean(tmp_path, FEBRUARY, 100)
-    load_month(february, FEBRUARY, postgres)
+    load_month(february, postgres)
     assert oid_of(postgres, loaded.partition) == before
     assert query(postgres, "SELECT count(cbd_congestion_fee) FROM yellow_tripdata WHERE file_month = '2019-01-01'") == [
         (0,)
@@ -300,7 +301,7 @@ def test_a_column_of_another_type_is_an_error_that_names_it(postgres: str) -> No
 def test_a_table_that_something_else_made_is_left_alone(postgres: str, tmp_path: Path) -> None:
     query(postgres, "CREATE TABLE yellow_tripdata AS SELECT 1 AS one")
     with pytest.raises(LayoutError, match="something else made it"):
-        load_month(write_clean(tmp_path, JANUARY), JANUARY, postgres)
+        load_month(write_clean(tmp_path, JANUARY), postgres)
     assert query(postgres, "SELECT * FROM yellow_tripdata") == [(1,)]
 
 
@@ -321,7 +322,7 @@ def test_preparing_again_writes_nothing_and_changed_descriptions_follow(postgres
 
 def test_public_lists_only_the_datasets(postgres: str, tmp_path: Path) -> None:
     prepare_database(postgres, DATASETS.values())
-    load_month(write_clean(tmp_path, JANUARY), JANUARY, postgres)
+    load_month(write_clean(tmp_path, JANUARY), postgres)
     names = query(postgres, "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
     assert [name for (name,) in names] == sorted(dataset.table for dataset in DATASETS.values())
 
@@ -330,7 +331,7 @@ def test_an_index_that_people_added_is_there_on_a_new_month(postgres: str, tmp_p
     prepare_database(postgres, [YELLOW])
     query(postgres, 'CREATE INDEX "by Zone" ON yellow_tripdata (pulocationid) WHERE pulocationid > 1')
     for rows in (100, 120):
-        load_month(write_clean(tmp_path, JANUARY, rows), JANUARY, postgres)
+        load_month(write_clean(tmp_path, JANUARY, rows), postgres)
         found = query(
             postgres,
             "SELECT indexname FROM pg_indexes WHERE schemaname = 'partitions' ORDER BY 1",
@@ -341,25 +342,25 @@ def test_an_index_that_people_added_is_there_on_a_new_month(postgres: str, tmp_p
 
 
 def test_a_partition_that_was_renamed_is_still_replaced(postgres: str, tmp_path: Path) -> None:
-    load_month(write_clean(tmp_path, JANUARY, 100), JANUARY, postgres)
+    load_month(write_clean(tmp_path, JANUARY, 100), postgres)
     query(postgres, "ALTER TABLE partitions.yellow_tripdata_2019_01 RENAME TO mine")
-    load_month(write_clean(tmp_path, JANUARY, 150), JANUARY, postgres)
+    load_month(write_clean(tmp_path, JANUARY, 150), postgres)
     assert count_month(postgres, JANUARY) == 150
     assert tables_of_partitions(postgres) == ["yellow_tripdata_2019_01"]
 
 
 def test_a_partition_that_was_detached_by_hand_is_not_thrown_away(postgres: str, tmp_path: Path) -> None:
-    load_month(write_clean(tmp_path, JANUARY, 100), JANUARY, postgres)
+    load_month(write_clean(tmp_path, JANUARY, 100), postgres)
     query(postgres, "ALTER TABLE yellow_tripdata DETACH PARTITION partitions.yellow_tripdata_2019_01")
     with pytest.raises(LayoutError, match="detached it by hand"):
-        load_month(write_clean(tmp_path, JANUARY, 150), JANUARY, postgres)
+        load_month(write_clean(tmp_path, JANUARY, 150), postgres)
     assert query(postgres, "SELECT count(*) FROM partitions.yellow_tripdata_2019_01") == [(100,)]
     assert tables_of_partitions(postgres) == ["yellow_tripdata_2019_01"]
 
 
 def test_a_month_that_something_depends_on_says_so(postgres: str, tmp_path: Path) -> None:
-    load_month(write_clean(tmp_path, JANUARY, 100), JANUARY, postgres)
+    load_month(write_clean(tmp_path, JANUARY, 100), postgres)
     query(postgres, "CREATE VIEW mine AS SELECT * FROM partitions.yellow_tripdata_2019_01")
     with pytest.raises(LayoutError, match=r"depends on it \(view mine depends on .*Point it at public"):
-        load_month(write_clean(tmp_path, JANUARY, 150), JANUARY, postgres)
+        load_month(write_clean(tmp_path, JANUARY, 150), postgres)
     assert count_month(postgres, JANUARY) == 100

@@ -16,8 +16,8 @@ from taxi_assets.datasets.columns import ColumnType
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import StoreUnavailableError
-from taxi_assets.steps.postgres.load import count_month, load_month, prepare_database
-from taxi_assets.steps.postgres.tables import Names
+from taxi_assets.steps.postgres.load import count_month, load_month
+from taxi_assets.steps.postgres.tables import Names, prepare_database
 from taxi_assets_tests.support.clean_months import write_clean
 
 JANUARY = TripMonth("yellow", "2019-01")
@@ -63,7 +63,7 @@ def test_readers_see_the_old_month_or_the_new_one(postgres: str, tmp_path: Path)
             until(lambda: all(seen), "both read before the first load")
             for size, month in zip(sizes * 6, months * 6, strict=True):
                 read_before = [len(mine) for mine in seen]
-                load_month(month, JANUARY, postgres)
+                load_month(month, postgres)
                 until(
                     lambda: all(size in mine[begin:] for mine, begin in zip(seen, read_before, strict=True)),  # noqa: B023  # used at once
                     "both read the new month",
@@ -86,9 +86,9 @@ def test_two_runs_of_one_month_take_turns(postgres: str, tmp_path: Path) -> None
         assert may_go_on.wait(30)
 
     with ThreadPoolExecutor(2) as pool:
-        one = pool.submit(load_month, first, JANUARY, postgres, on_progress=hold)
+        one = pool.submit(load_month, first, postgres, on_progress=hold)
         assert inside.wait(30)
-        other = pool.submit(load_month, second, JANUARY, postgres)
+        other = pool.submit(load_month, second, postgres)
         until(lambda: waiting_for_a_lock(postgres, "advisory"), "the second run waits for the first")
         assert not other.done()
         may_go_on.set()
@@ -99,7 +99,7 @@ def test_two_runs_of_one_month_take_turns(postgres: str, tmp_path: Path) -> None
 def test_two_runs_of_one_content_load_it_once(postgres: str, tmp_path: Path) -> None:
     clean = write_clean(tmp_path, JANUARY, 1000)
     with ThreadPoolExecutor(2) as pool:
-        runs = [pool.submit(load_month, clean, JANUARY, postgres) for _ in range(2)]
+        runs = [pool.submit(load_month, clean, postgres) for _ in range(2)]
         assert sorted(run.result().unchanged for run in runs) == [False, True]
     assert count_month(postgres, JANUARY) == 1000
 
@@ -112,10 +112,10 @@ def test_two_months_load_side_by_side(postgres: str, tmp_path: Path) -> None:
         assert may_go_on.wait(30)
 
     with ThreadPoolExecutor(1) as pool:
-        january = pool.submit(load_month, write_clean(tmp_path, JANUARY), JANUARY, postgres, on_progress=hold)
+        january = pool.submit(load_month, write_clean(tmp_path, JANUARY), postgres, on_progress=hold)
         try:
             assert inside.wait(30)
-            load_month(write_clean(tmp_path, FEBRUARY, 300), FEBRUARY, postgres)
+            load_month(write_clean(tmp_path, FEBRUARY, 300), postgres)
             assert (count_month(postgres, JANUARY), count_month(postgres, FEBRUARY)) == (0, 300)
         finally:
             may_go_on.set()
@@ -126,7 +126,7 @@ def test_two_months_load_side_by_side(postgres: str, tmp_path: Path) -> None:
 def test_many_months_and_datasets_at_once(postgres: str, tmp_path: Path) -> None:
     months = [TripMonth(name, f"2021-0{number}") for name in DATASETS for number in (1, 2)]
     with ThreadPoolExecutor(len(months)) as pool:
-        loads = [pool.submit(load_month, write_clean(tmp_path, month, 300), month, postgres) for month in months]
+        loads = [pool.submit(load_month, write_clean(tmp_path, month, 300), postgres) for month in months]
         assert [load.result().rows for load in loads] == [300] * len(months)
     assert [count_month(postgres, month) for month in months] == [300] * len(months)
 
@@ -134,11 +134,11 @@ def test_many_months_and_datasets_at_once(postgres: str, tmp_path: Path) -> None
 def test_a_reader_that_holds_the_table_is_waited_for_and_others_are_not_kept_waiting(
     postgres: str, tmp_path: Path
 ) -> None:
-    load_month(write_clean(tmp_path, JANUARY, 1000), JANUARY, postgres)
+    load_month(write_clean(tmp_path, JANUARY, 1000), postgres)
     new = write_clean(tmp_path, JANUARY, 1100)
     with psycopg.connect(postgres) as reader, ThreadPoolExecutor(1) as pool:
         assert reader.execute(COUNT).fetchone() == (1000,)
-        load = pool.submit(load_month, new, JANUARY, postgres)
+        load = pool.submit(load_month, new, postgres)
         until(lambda: waiting_for_a_lock(postgres, "relation"), "the swap waits for the reader")
         with psycopg.connect(postgres, autocommit=True) as other:
             # Behind the waiting swap for as long as it tries once, then through.
@@ -152,21 +152,21 @@ def test_a_reader_that_holds_the_table_is_waited_for_and_others_are_not_kept_wai
 
 
 def test_a_reader_that_does_not_let_go_is_named_and_the_old_month_stays(postgres: str, tmp_path: Path) -> None:
-    load_month(write_clean(tmp_path, JANUARY, 1000), JANUARY, postgres)
+    load_month(write_clean(tmp_path, JANUARY, 1000), postgres)
     with psycopg.connect(postgres, application_name="a dashboard") as reader:
         reader.execute(COUNT)
         with pytest.raises(StoreUnavailableError, match=r"held it for 1 s \(process \d+ of a dashboard\)"):
-            load_month(write_clean(tmp_path, JANUARY, 1100), JANUARY, postgres, swap_patience=1)
+            load_month(write_clean(tmp_path, JANUARY, 1100), postgres, swap_patience=1)
         assert reader.execute(COUNT).fetchone() == (1000,)
         tables = reader.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'partitions'").fetchall()
         assert tables == [("yellow_tripdata_2019_01",)]
 
 
 def test_the_first_load_of_a_month_does_not_wait_for_readers(postgres: str, tmp_path: Path) -> None:
-    load_month(write_clean(tmp_path, JANUARY, 1000), JANUARY, postgres)
+    load_month(write_clean(tmp_path, JANUARY, 1000), postgres)
     with psycopg.connect(postgres) as reader:
         reader.execute(COUNT)
-        load_month(write_clean(tmp_path, FEBRUARY, 300), FEBRUARY, postgres, swap_patience=0)
+        load_month(write_clean(tmp_path, FEBRUARY, 300), postgres, swap_patience=0)
         assert reader.execute(COUNT).fetchone() == (1300,)
 
 
@@ -177,7 +177,7 @@ def test_what_nobody_loads_any_more_is_dropped_and_what_is_being_loaded_is_not(p
         for name in (leftover, living):
             other.execute(f"CREATE TABLE partitions.{name} ()".encode())
         other.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [Names(FEBRUARY).lock])
-        load_month(write_clean(tmp_path, JANUARY), JANUARY, postgres)
+        load_month(write_clean(tmp_path, JANUARY), postgres)
         tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'partitions' ORDER BY 1"
         assert other.execute(tables).fetchall() == [("yellow_tripdata_2019_01",), (living,)]
         other.execute("SELECT pg_advisory_unlock_all()")

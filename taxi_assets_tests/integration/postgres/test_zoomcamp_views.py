@@ -14,7 +14,8 @@ from psycopg import sql
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
-from taxi_assets.steps.postgres.load import load_month, prepare_database
+from taxi_assets.steps.postgres.load import load_month
+from taxi_assets.steps.postgres.tables import prepare_database
 from taxi_assets_tests.support.clean_months import write_clean
 
 # The course's flow reads the CSV into these columns, then computes the first two. Its names are unquoted.
@@ -110,7 +111,7 @@ def test_the_green_view_is_the_courses_table_row_by_row(postgres: str, tmp_path:
     file = tmp_path / "green_tripdata_2019-01.csv"
     file.write_text(GREEN_FILE)
     course_table(postgres, GREEN, dataset, month, file.read_bytes())
-    load_month(write_clean(tmp_path, month, clean_of_csv(file, dataset, month)), month, postgres)
+    load_month(write_clean(tmp_path, month, clean_of_csv(file, dataset, month)), postgres)
     assert assert_view_is_the_course_table(postgres, dataset) == 5
 
 
@@ -123,13 +124,13 @@ def test_the_yellow_view_is_the_courses_table_row_by_row_on_real_trips(
     file = tmp_path / f"{trips.stem}.csv"
     file.write_bytes(text.replace(b"\r\n", b"\n"))
     course_table(postgres, YELLOW, dataset, trips, text)
-    load_month(write_clean(tmp_path, trips, clean_of_csv(file, dataset, trips)), trips, postgres)
+    load_month(write_clean(tmp_path, trips, clean_of_csv(file, dataset, trips)), postgres)
     assert assert_view_is_the_course_table(postgres, dataset) == 10_000
 
 
 def test_the_views_know_each_months_file(postgres: str, tmp_path: Path) -> None:
     for month in (TripMonth("yellow", "2019-12"), TripMonth("yellow", "2020-01")):
-        load_month(write_clean(tmp_path, month, 10), month, postgres)
+        load_month(write_clean(tmp_path, month, 10), postgres)
     with psycopg.connect(postgres) as connection:
         found = connection.execute("SELECT filename, count(*) FROM zoomcamp.yellow_tripdata GROUP BY 1 ORDER BY 1")
         assert found.fetchall() == [("yellow_tripdata_2019-12.csv", 10), ("yellow_tripdata_2020-01.csv", 10)]

@@ -30,7 +30,7 @@ FHVHV_2019 = f"hvfhs_license_num,{FHV_2019}"
 def data_dir(tmp_path: Path) -> DataDir:
     """Holds a good month already."""
     data_dir = DataDir(tmp_path / "data")
-    clean_month(csv_month(data_dir, f"{YELLOW_2019}\n{YELLOW_TRIP}\n"), MONTH, data_dir)
+    clean_month(csv_month(data_dir, f"{YELLOW_2019}\n{YELLOW_TRIP}\n"), data_dir)
     return data_dir
 
 
@@ -63,7 +63,7 @@ def test_a_header_that_is_not_yellow_s_is_an_error_that_says_why(
 ) -> None:
     raw = csv_month(data_dir, f"{header}\n{YELLOW_TRIP}\n")
     with pytest.raises(LayoutError) as error:
-        clean_month(raw, MONTH, data_dir)
+        clean_month(raw, data_dir)
     for part in parts:
         assert part in str(error.value)
     assert_previous_month_stands(data_dir)
@@ -83,13 +83,13 @@ def test_a_file_of_another_dataset_is_recognised_though_columns_are_shared(
 ) -> None:
     month = TripMonth(dataset, "2019-03")
     with pytest.raises(LayoutError, match=f"columns of {is_of}, not of {dataset}"):
-        clean_month(csv_month(data_dir, f"{header}\n{YELLOW_TRIP}\n", month), month, data_dir)
+        clean_month(csv_month(data_dir, f"{header}\n{YELLOW_TRIP}\n", month), data_dir)
 
 
 def test_a_file_of_which_every_line_is_refused_is_an_error(data_dir: DataDir) -> None:
     raw = csv_month(data_dir, f"{YELLOW_2019}\n<html>\n<body>sorry</body>\n</html>\n")
-    with pytest.raises(BrokenFileError, match="all 3 lines are refused"):
-        clean_month(raw, MONTH, data_dir)
+    with pytest.raises(BrokenFileError, match="all 3 lines are rejected"):
+        clean_month(raw, data_dir)
     assert_previous_month_stands(data_dir)
 
 
@@ -98,7 +98,7 @@ def test_a_line_too_long_for_a_trip_is_an_error(place: int, data_dir: DataDir) -
     lines = [YELLOW_TRIP] * place + ["x" * 3_000_000]
     raw = csv_month(data_dir, "\n".join([YELLOW_2019, *lines, ""]))
     with pytest.raises(BrokenFileError, match="yellow_tripdata_2019-01"):
-        clean_month(raw, MONTH, data_dir)
+        clean_month(raw, data_dir)
     assert_previous_month_stands(data_dir)
 
 
@@ -106,14 +106,14 @@ def test_lines_that_neither_file_would_have_stop_the_month(data_dir: DataDir) ->
     # To DuckDB a carriage return ends a line; fetching counted it as part of one.
     raw = csv_month(data_dir, f"{YELLOW_2019}\n{YELLOW_TRIP}\r{YELLOW_TRIP}\n{YELLOW_TRIP}\n")
     with pytest.raises(CountMismatchError, match="2 data lines"):
-        clean_month(raw, MONTH, data_dir)
+        clean_month(raw, data_dir)
     assert_previous_month_stands(data_dir)
 
 
 def test_a_file_that_lost_lines_since_it_was_fetched_stops_the_month(data_dir: DataDir) -> None:
     raw = csv_month(data_dir, f"{YELLOW_2019}\n{YELLOW_TRIP}\n{YELLOW_TRIP}\n")
     with pytest.raises(CountMismatchError, match="3 data lines"):
-        clean_month(replace(raw, published_rows=3), MONTH, data_dir)
+        clean_month(replace(raw, published_rows=3), data_dir)
     assert_previous_month_stands(data_dir)
 
 
@@ -122,14 +122,14 @@ def test_a_gzip_that_broke_since_it_was_fetched_is_an_error(data_dir: DataDir) -
     content = bytearray(raw.path.read_bytes())
     raw.path.write_bytes(content[: len(content) // 2])
     with pytest.raises((BrokenFileError, CountMismatchError), match="yellow_tripdata_2019-01"):
-        clean_month(raw, MONTH, data_dir)
+        clean_month(raw, data_dir)
     assert_previous_month_stands(data_dir)
 
 
 def test_a_parquet_file_that_is_none_is_an_error(data_dir: DataDir) -> None:
     raw = csv_month(data_dir, f"{YELLOW_2019}\n{YELLOW_TRIP}\n{YELLOW_TRIP}\n")
     with pytest.raises(BrokenFileError, match="cannot read it"):
-        clean_month(replace(raw, edition="parquet"), MONTH, data_dir)
+        clean_month(replace(raw, format="parquet"), data_dir)
     assert_previous_month_stands(data_dir)
 
 
@@ -146,7 +146,7 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 raw = raw_file(Path(sys.argv[2]), "csv.gz")
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
 try:
-    clean_month(raw, TripMonth("yellow", "2019-01"), DataDir(Path(sys.argv[1])))
+    clean_month(raw, DataDir(Path(sys.argv[1])))
 except StorageFullError as error:
     print("STORAGE FULL", error)
 """

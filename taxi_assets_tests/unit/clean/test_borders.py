@@ -13,7 +13,7 @@ import pytest
 from taxi_assets.data_dir import DataDir
 from taxi_assets.steps.clean import csv_queries as clean_csv
 from taxi_assets.steps.clean.clean import clean_month
-from taxi_assets_tests.support.raw_months import MONTH, csv_month, rows
+from taxi_assets_tests.support.raw_months import csv_month, rows
 
 HEADER = (
     "VendorID,tpep_pickup_datetime,tpep_dropoff_datetime,passenger_count,trip_distance,payment_type,fare_amount,"
@@ -47,7 +47,7 @@ def test_every_line_arrives_once_and_in_order_wherever_threads_take_over(
     monkeypatch.setattr(clean_csv, "BUFFER_BYTES", dict.fromkeys(clean_csv.BUFFER_BYTES, piece))
     data_dir = DataDir(tmp_path)
 
-    clean = clean_month(csv_month(data_dir, text(ends), packed=False), MONTH, data_dir, threads=4)
+    clean = clean_month(csv_month(data_dir, text(ends), packed=False), data_dir, threads=4)
 
     assert clean.rejected_rows == 0
     assert [trip["total_amount"] for trip in rows(clean.path)] == list(range(LINES))
@@ -62,7 +62,7 @@ def test_refused_lines_keep_number_and_text_wherever_threads_take_over(
     data_dir = DataDir(tmp_path)
     published = text(ends).replace(line(100), "garbage").replace(line(290), "1,epoch,,2,1.5,1,7,290")
 
-    clean = clean_month(csv_month(data_dir, published, packed=False), MONTH, data_dir, threads=4)
+    clean = clean_month(csv_month(data_dir, published, packed=False), data_dir, threads=4)
 
     assert [(row["line_number"], row["line"]) for row in rows(clean.rejected_path)] == [
         (102, "garbage"),

@@ -38,7 +38,7 @@ def test_a_real_line_of_each_layout_becomes_the_trip_that_it_says(
     lines = [line for line in path.read_text().splitlines() if line]
     assert lines[1 + first.index] == first.line
 
-    clean = clean_month(raw_file(path, "csv"), month, data_dir)
+    clean = clean_month(raw_file(path, "csv", month), data_dir)
 
     assert (clean.rows, clean.rejected_rows, clean.unreadable) == (len(lines) - 1, 0, {})
     trips = rows(clean.path)
@@ -58,7 +58,7 @@ def test_a_release_keeps_every_cent_of_the_text(month: str, real_data: Path, dat
     with gzip.open(path, "rt", newline="") as file:
         published = [row for row in csv.DictReader(file) if any(row.values())]
 
-    clean = clean_month(raw_file(path, "csv.gz"), TripMonth("yellow", month), data_dir)
+    clean = clean_month(raw_file(path, "csv.gz", TripMonth("yellow", month)), data_dir)
 
     assert (clean.rows, clean.rejected_rows) == (len(published), 0) == (10_000, 0)
     trips = rows(clean.path)
@@ -72,7 +72,7 @@ def test_a_release_keeps_every_cent_of_the_text(month: str, real_data: Path, dat
 
 def test_a_whole_month_of_tlc_parquet_keeps_every_row_and_sum(real_data: Path, data_dir: DataDir) -> None:
     path = real_data / "tlc" / "green_tripdata_2024-01.parquet"
-    clean = clean_month(raw_file(path, "parquet"), TripMonth("green", "2024-01"), data_dir)
+    clean = clean_month(raw_file(path, "parquet", TripMonth("green", "2024-01")), data_dir)
 
     assert (clean.rows, clean.rejected_rows, clean.unreadable) == (56_551, 0, {})
     with duckdb.connect() as connection:
@@ -98,8 +98,8 @@ def test_clean_files_of_all_eras_have_the_registry_s_schema_and_can_be_read_toge
 
     for first in FIRST_TRIPS:
         month = TripMonth(first.dataset, first.month)
-        clean = clean_month(raw_file(real_data / "heads" / f"{month.stem}.csv", "csv"), month, data_dir)
-        expected = arrow_schema(DATASETS[first.dataset])
+        clean = clean_month(raw_file(real_data / "heads" / f"{month.stem}.csv", "csv", month), data_dir)
+        expected = arrow_schema(DATASETS[first.dataset].table_columns)
         assert [(field.name, field.type) for field in parquet.read_schema(clean.path)] == [
             (field.name, field.type) for field in expected
         ]
@@ -127,7 +127,7 @@ def test_clean_files_of_all_eras_have_the_registry_s_schema_and_can_be_read_toge
 def test_every_layout_that_the_sample_source_writes_is_read(dataset: str, month: str, data_dir: DataDir) -> None:
     trip_month = TripMonth(dataset, month)
     raw = fetch_month(trip_month, "sample", data_dir, sample_rows=400).raw
-    clean = clean_month(raw, trip_month, data_dir)
+    clean = clean_month(raw, data_dir)
     assert clean.rows + clean.rejected_rows == raw.published_rows
     assert clean.rows >= 390
     assert clean.unreadable == {}
@@ -142,7 +142,7 @@ def test_a_re_issued_file_is_read_by_its_header_and_not_by_its_month(data_dir: D
         "Affiliated_base_number,PUlocationID,DOlocationID,SR_Flag,dropOff_datetime,pickup_datetime,dispatching_base_num\n"
         "B02872,,265,1,3019-01-01 00:10:14,2019-01-01 00:02:43,B00037\n"
     )
-    clean = clean_month(csv_month(data_dir, text, month), month, data_dir)
+    clean = clean_month(csv_month(data_dir, text, month), data_dir)
     assert told(rows(clean.path)[0]) == {
         "dispatching_base_num": "B00037",
         "pickup_datetime": datetime.fromisoformat("2019-01-01 00:02:43"),
@@ -166,7 +166,7 @@ def test_words_of_every_era_become_the_same_codes(data_dir: DataDir) -> None:
     ]  # fmt: skip
     text = header + "\n" + "".join(f"{v},2010-01-01 00:00:00,,1,1,1,{f},{p},1,1\n" for v, f, p in words)
 
-    clean = clean_month(csv_month(data_dir, text, month), month, data_dir)
+    clean = clean_month(csv_month(data_dir, text, month), data_dir)
 
     trips = {
         (trip["vendorid"], trip["store_and_fwd_flag"], trip["payment_type"]): 1 for trip in rows(clean.path)
@@ -188,7 +188,7 @@ def test_of_two_names_for_the_dispatching_base_the_filled_one_counts_and_a_contr
     lines = [("B1", ""), ("", "B2"), ("B3", "b3"), ("B4", "B5"), ("", "")]
     text = header + "".join(f'"2018-01-01 00:00:0{n}","{a}","{b}"\r\n' for n, (a, b) in enumerate(lines))
 
-    clean = clean_month(csv_month(data_dir, text, month), month, data_dir)
+    clean = clean_month(csv_month(data_dir, text, month), data_dir)
 
     bases = {trip["pickup_datetime"].second: trip["dispatching_base_num"] for trip in rows(clean.path)}
     assert bases == {0: "B1", 1: "B2", 2: "B3", 3: "B4", 4: None}

@@ -1,4 +1,4 @@
-"""Lines that are not like the others: which are refused, with which number and reason, and what is salvaged."""
+"""Lines that are not like the others: which are rejected, with which number and reason, and what is salvaged."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.steps.clean.clean import clean_month
-from taxi_assets.steps.files.clean_file import CleanMonth
+from taxi_assets.steps.files.clean_file import CleanFile
 from taxi_assets_tests.support.raw_months import MONTH, YELLOW_2019, YELLOW_TRIP, csv_month, rows, told
 
 HEADER = (
@@ -25,15 +25,15 @@ def data_dir(tmp_path: Path) -> DataDir:
     return DataDir(tmp_path / "data")
 
 
-def cleaned(data_dir: DataDir, text: str | bytes, month: TripMonth = MONTH, *, packed: bool = False) -> CleanMonth:
+def cleaned(data_dir: DataDir, text: str | bytes, month: TripMonth = MONTH, *, packed: bool = False) -> CleanFile:
     raw = csv_month(data_dir, text, month, packed=packed)
-    clean = clean_month(raw, month, data_dir)
+    clean = clean_month(raw, data_dir)
     assert clean.rows + clean.rejected_rows == raw.published_rows
     assert (len(rows(clean.path)), len(rows(clean.rejected_path))) == (clean.rows, clean.rejected_rows)
     return clean
 
 
-def refused(clean: CleanMonth) -> list[tuple[Any, ...]]:
+def rejected(clean: CleanFile) -> list[tuple[Any, ...]]:
     return [tuple(row.values()) for row in rows(clean.rejected_path)]
 
 
@@ -63,7 +63,7 @@ def test_a_line_that_cannot_be_a_trip_is_refused_with_number_reason_and_text(
     line: str, reason: str, data_dir: DataDir
 ) -> None:
     clean = cleaned(data_dir, f"{HEADER}\r\n{GOOD}\r\n{line}\r\n{GOOD}\r\n")
-    assert refused(clean) == [(3, reason, line)]
+    assert rejected(clean) == [(3, reason, line)]
     assert [trip["total_amount"] for trip in rows(clean.path)] == [9.5, 9.5]
 
 
@@ -125,20 +125,20 @@ def test_surplus_fields_are_dropped_when_empty_and_refuse_the_line_when_not(data
     clean = cleaned(
         data_dir, f"{HEADER}\r\n\r\n{GOOD},,\r\n{GOOD},\r\n{GOOD}\r\n{GOOD}, ,\r\n{GOOD},,,,\r\n{GOOD},,7\r\n"
     )
-    assert (clean.rows, refused(clean)) == (5, [(8, "too_many_fields", f"{GOOD},,7")])
+    assert (clean.rows, rejected(clean)) == (5, [(8, "too_many_fields", f"{GOOD},,7")])
 
 
 def test_line_numbers_are_those_of_an_editor_wherever_blank_lines_stand(data_dir: DataDir) -> None:
     text = f"\r\n{HEADER}\n\r\n\n{GOOD}\nbad 6\n\n\r\n\nbad 10\n{GOOD}\r\n\nbad 13\n\n{GOOD}\nbad 16"
     lines = text.split("\n")
     clean = cleaned(data_dir, text)
-    assert [(number, line) for number, _, line in refused(clean)] == [
+    assert [(number, line) for number, _, line in rejected(clean)] == [
         (6, "bad 6"),
         (10, "bad 10"),
         (13, "bad 13"),
         (16, "bad 16"),
     ]
-    assert all(lines[number - 1].strip("\r") == line for number, _, line in refused(clean))
+    assert all(lines[number - 1].strip("\r") == line for number, _, line in rejected(clean))
 
 
 @pytest.mark.parametrize("packed", [True, False])
@@ -170,7 +170,7 @@ def test_bytes_that_are_not_utf_8_are_read_as_latin_1(data_dir: DataDir) -> None
     )
     clean = cleaned(data_dir, text, month)
     assert [trip["dispatching_base_num"] for trip in rows(clean.path)] == ["B0001", "Café"]
-    assert refused(clean) == [(4, "too_few_fields", "bad\xa0")]
+    assert rejected(clean) == [(4, "too_few_fields", "bad\xa0")]
 
 
 def test_quotes_are_the_layout_s_and_not_the_text_s(data_dir: DataDir) -> None:
@@ -224,14 +224,14 @@ def test_an_unusual_form_after_thousands_of_usual_ones_is_read_as_well(data_dir:
     assert (clean.rows, clean.rejected_rows, clean.unreadable) == (5_002, 1, {})
     trip = rows(clean.path)[-1]
     assert (trip["vendorid"], trip["passenger_count"], trip["trip_distance"], trip["payment_type"]) == (1, 2, 1.5, 1)
-    assert refused(clean)[0][0] == 5_004
+    assert rejected(clean)[0][0] == 5_004
 
 
 def test_when_most_lines_are_bad_the_others_are_still_right(data_dir: DataDir) -> None:
     lines = [GOOD if number % 10 == 0 else f"bad {number}" for number in range(30_000)]
     clean = cleaned(data_dir, "\n".join([HEADER, *lines, ""]), packed=True)
     assert (clean.rows, clean.rejected_rows) == (3_000, 27_000)
-    assert refused(clean) == [
+    assert rejected(clean) == [
         (number + 2, "too_few_fields", line) for number, line in enumerate(lines) if line.startswith("bad")
     ]
 
@@ -247,4 +247,4 @@ def test_trips_keep_the_order_of_the_file_and_salvaged_ones_come_last(data_dir: 
 def test_folders_with_characters_that_mean_something_to_the_engine_are_only_folders(tmp_path: Path) -> None:
     data_dir = DataDir(tmp_path / "da[t]a *? 'quoted' {x}")
     clean = cleaned(data_dir, f"{HEADER}\n{GOOD}\nbad\n")
-    assert (clean.rows, refused(clean)) == (1, [(3, "too_few_fields", "bad")])
+    assert (clean.rows, rejected(clean)) == (1, [(3, "too_few_fields", "bad")])

@@ -1,4 +1,4 @@
-"""TLC's Parquet edition: types and names that change from month to month, and what cannot be read in them."""
+"""TLC's Parquet files: types and names that change from month to month, and what cannot be read in them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import BrokenFileError, LayoutError
 from taxi_assets.steps.clean.clean import clean_month
-from taxi_assets.steps.files.clean_file import CleanMonth
+from taxi_assets.steps.files.clean_file import CleanFile
 from taxi_assets_tests.support.raw_months import MONTH, parquet_month, rows, told
 
 PICKUP = datetime.fromisoformat("2019-01-01 00:46:40")
@@ -38,9 +38,9 @@ def data_dir(tmp_path: Path) -> DataDir:
     return DataDir(tmp_path / "data")
 
 
-def cleaned(data_dir: DataDir, columns: dict[str, pa.Array], month: TripMonth = MONTH) -> CleanMonth:
+def cleaned(data_dir: DataDir, columns: dict[str, pa.Array], month: TripMonth = MONTH) -> CleanFile:
     raw = parquet_month(data_dir, pa.table(columns), month)
-    clean = clean_month(raw, month, data_dir)
+    clean = clean_month(raw, data_dir)
     assert clean.rows + clean.rejected_rows == raw.published_rows
     assert (len(rows(clean.path)), len(rows(clean.rejected_path))) == (clean.rows, clean.rejected_rows)
     return clean
@@ -156,9 +156,9 @@ def test_rows_without_a_pickup_time_are_refused_with_their_number_and_the_row_as
     columns["total_amount"] = pa.array([1.0, 2.0, 3.0, 4.0, 5.0])
     clean = cleaned(data_dir, columns)
     assert [trip["total_amount"] for trip in rows(clean.path)] == [1.0, 3.0, 4.0]
-    refused = rows(clean.rejected_path)
-    assert [(row["line_number"], row["reason"]) for row in refused] == [(2, "no_pickup_time"), (5, "no_pickup_time")]
-    assert json.loads(refused[1]["line"]) == {
+    rejected = rows(clean.rejected_path)
+    assert [(row["line_number"], row["reason"]) for row in rejected] == [(2, "no_pickup_time"), (5, "no_pickup_time")]
+    assert json.loads(rejected[1]["line"]) == {
         "VendorID": 1,
         "tpep_pickup_datetime": None,
         "tpep_dropoff_datetime": "2019-01-01 00:46:40",
@@ -197,7 +197,7 @@ def test_a_type_that_cannot_hold_a_column_stops_the_month(
 
 
 def test_a_file_without_a_single_pickup_time_is_no_month(data_dir: DataDir) -> None:
-    with pytest.raises(BrokenFileError, match="all 1 lines are refused"):
+    with pytest.raises(BrokenFileError, match="all 1 lines are rejected"):
         cleaned(data_dir, {**TRIP, "tpep_pickup_datetime": pa.nulls(1, pa.timestamp("us"))})
     assert not data_dir.clean(MONTH).exists()
 

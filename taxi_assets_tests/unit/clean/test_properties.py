@@ -1,4 +1,4 @@
-"""Whatever layout and whatever dirt: lines are clean or refused, never both and never lost, and values survive.
+"""Whatever layout and whatever dirt: lines are clean or rejected, never both and never lost, and values survive.
 
 The reference reads the text in plain Python, line by line, and shares nothing with the code under test but the
 registry's names.
@@ -113,17 +113,17 @@ def test_every_line_is_a_trip_with_its_values_or_is_refused(
     with tempfile.TemporaryDirectory() as folder:
         data_dir = DataDir(Path(folder))
         raw = csv_month(data_dir, text, MONTH, packed=bool(seed % 2))
-        clean = clean_month(raw, MONTH, data_dir)
+        clean = clean_month(raw, data_dir)
         found = [{name: trip[name] for name in COLUMNS.values()} for trip in rows(clean.path)]
-        refused = rows(clean.rejected_path)
+        rejected = rows(clean.rejected_path)
 
     assert clean.rows + clean.rejected_rows == raw.published_rows == len(written)
     assert sorted(repr(sorted(trip.items())) for trip in found) == sorted(
         repr(sorted(trip.items())) for trip in expected_trips
     )
-    assert sorted((row["line_number"], row["reason"]) for row in refused) == expected_refused
+    assert sorted((row["line_number"], row["reason"]) for row in rejected) == expected_refused
     physical = text.split("\n")
-    assert all(row["line"] == physical[row["line_number"] - 1].removesuffix("\r") for row in refused)
+    assert all(row["line"] == physical[row["line_number"] - 1].removesuffix("\r") for row in rejected)
     lost = {}
     for _, reason, unreadable in written:
         for name in unreadable if reason is None else ():
@@ -132,7 +132,7 @@ def test_every_line_is_a_trip_with_its_values_or_is_refused(
 
 
 def publish(layout: Layout, lines: list[tuple[dict[str, str], str, bool]], dice: random.Random) -> tuple[str, list]:
-    """The file's text, and for each data line its canonical values, why it is to be refused, and what is unreadable."""
+    """The file's text, and for each data line its values, why it is to be rejected, and what is unreadable."""
     names = [name.upper() if layout.upper else name for name in layout.order]
     text = ",".join(f'"{name}"' if layout.quoted else name for name in names) + dice.choice(["\r\n", "\n"])
     written = []

@@ -45,7 +45,7 @@ PUBLISHED = ["clean/yellow/yellow_tripdata_2019-01.parquet", "rejected/yellow/ye
 
 def test_the_figures_are_kept_in_the_footers_and_read_back(data_dir: DataDir) -> None:
     raw = csv_month(data_dir, TWO)
-    clean = clean_month(raw, MONTH, data_dir)
+    clean = clean_month(raw, data_dir)
     assert (clean.rows, clean.rejected_rows, clean.published_rows) == (2, 1, 3)
     assert clean.unreadable == {"pulocationid": 1}
     assert (clean.raw_sha256, clean.source, clean.synthetic) == (raw.sha256, "a test", False)
@@ -55,18 +55,18 @@ def test_the_figures_are_kept_in_the_footers_and_read_back(data_dir: DataDir) ->
 
 def test_cleaning_again_changes_nothing_and_says_so(data_dir: DataDir) -> None:
     raw = csv_month(data_dir, TWO)
-    first = clean_month(raw, MONTH, data_dir)
+    first = clean_month(raw, data_dir)
     stamps = [(path, path.stat().st_mtime_ns, path.stat().st_ino) for path in (first.path, first.rejected_path)]
 
-    again = clean_month(raw, MONTH, data_dir)
+    again = clean_month(raw, data_dir)
 
     assert again == replace(first, unchanged=True)
     assert [(path, path.stat().st_mtime_ns, path.stat().st_ino) for path, *_ in stamps] == stamps
 
 
 def test_a_corrected_file_replaces_the_month(data_dir: DataDir) -> None:
-    first = clean_month(csv_month(data_dir, TWO), MONTH, data_dir)
-    second = clean_month(csv_month(data_dir, f"{YELLOW_2019}\n{YELLOW_TRIP}\n"), MONTH, data_dir)
+    first = clean_month(csv_month(data_dir, TWO), data_dir)
+    second = clean_month(csv_month(data_dir, f"{YELLOW_2019}\n{YELLOW_TRIP}\n"), data_dir)
     assert (second.rows, second.rejected_rows, second.unchanged) == (1, 0, False)
     assert second.content_id != first.content_id
     assert rows(second.rejected_path) == []
@@ -76,41 +76,41 @@ def test_the_same_bytes_are_other_rows_in_another_month_and_with_another_registr
     data_dir: DataDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     raw = csv_month(data_dir, TWO)
-    here = content_id(raw, MONTH)
-    assert here == content_id(replace(raw, source="elsewhere", etag="x"), MONTH)
-    assert here != content_id(raw, TripMonth("yellow", "2019-02"))
+    here = content_id(raw)
+    assert here == content_id(replace(raw, source="elsewhere", etag="x"))
+    assert here != content_id(replace(raw, month=TripMonth("yellow", "2019-02")))
     yellow = registry.DATASETS["yellow"]
     described = dataclasses.replace(yellow.columns[0], description="Said in other words.")
     monkeypatch.setitem(registry.DATASETS, "yellow", replace(yellow, columns=(described, *yellow.columns[1:])))
-    assert content_id(raw, MONTH) == here
+    assert content_id(raw) == here
     renamed = dataclasses.replace(yellow.columns[0], aliases=("vendor",))
     monkeypatch.setitem(registry.DATASETS, "yellow", replace(yellow, columns=(renamed, *yellow.columns[1:])))
-    assert content_id(raw, MONTH) != here
+    assert content_id(raw) != here
 
 
 @pytest.mark.parametrize("missing", ["clean", "rejected"])
 def test_a_month_of_which_one_file_is_gone_is_made_again(missing: str, data_dir: DataDir) -> None:
     raw = csv_month(data_dir, TWO)
-    first = clean_month(raw, MONTH, data_dir)
+    first = clean_month(raw, data_dir)
     (first.path if missing == "clean" else first.rejected_path).unlink()
     assert read_clean(MONTH, data_dir) is None
-    assert clean_month(raw, MONTH, data_dir) == first
+    assert clean_month(raw, data_dir) == first
 
 
 def test_files_of_two_runs_do_not_pass_for_one_month(data_dir: DataDir) -> None:
-    first = clean_month(csv_month(data_dir, TWO), MONTH, data_dir)
+    first = clean_month(csv_month(data_dir, TWO), data_dir)
     old_clean = first.path.read_bytes()
     raw = csv_month(data_dir, f"{YELLOW_2019}\n{YELLOW_TRIP}\n")
-    clean_month(raw, MONTH, data_dir)
+    clean_month(raw, data_dir)
     # What a kill between the two renames leaves: the new rejected file beside the old clean one.
     first.path.write_bytes(old_clean)
     assert read_clean(MONTH, data_dir) is None
-    assert clean_month(raw, MONTH, data_dir).rows == 1
+    assert clean_month(raw, data_dir).rows == 1
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"not parquet at all"])
 def test_a_file_that_is_not_ours_is_no_clean_month(content: bytes, data_dir: DataDir) -> None:
-    clean = clean_month(csv_month(data_dir, TWO), MONTH, data_dir)
+    clean = clean_month(csv_month(data_dir, TWO), data_dir)
     clean.path.write_bytes(content)
     assert read_clean(MONTH, data_dir) is None
 
@@ -127,7 +127,7 @@ def test_a_parquet_file_that_someone_else_wrote_is_no_clean_month(data_dir: Data
 
 def test_two_runs_of_a_month_at_once_end_in_one_month(data_dir: DataDir) -> None:
     raw = csv_month(data_dir, "\n".join([YELLOW_2019, *[YELLOW_TRIP] * 20_000, "bad", ""]))
-    threads = [threading.Thread(target=clean_month, args=(raw, MONTH, data_dir)) for _ in range(3)]
+    threads = [threading.Thread(target=clean_month, args=(raw, data_dir)) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -140,14 +140,14 @@ def test_two_runs_of_a_month_at_once_end_in_one_month(data_dir: DataDir) -> None
 def test_little_memory_spills_into_the_data_folder_and_leaves_nothing_there(data_dir: DataDir) -> None:
     lines = [YELLOW_TRIP if number % 3 == 0 else f"bad line number {number} {'x' * 200}" for number in range(120_000)]
     raw = csv_month(data_dir, "\n".join([YELLOW_2019, *lines, ""]), packed=True)
-    clean = clean_month(raw, MONTH, data_dir, threads=2, memory_limit="120MB")
+    clean = clean_month(raw, data_dir, threads=2, memory_limit="120MB")
     assert (clean.rows, clean.rejected_rows, files(data_dir)) == (40_000, 80_000, PUBLISHED)
 
 
 def test_progress_goes_up_to_the_bytes_of_the_file(data_dir: DataDir) -> None:
     raw = csv_month(data_dir, "\n".join([YELLOW_2019, *[YELLOW_TRIP] * 50_000, ""]), packed=True)
     told: list[tuple[int, int | None]] = []
-    clean_month(raw, MONTH, data_dir, on_progress=lambda done, total: told.append((done, total)))
+    clean_month(raw, data_dir, on_progress=lambda done, total: told.append((done, total)))
     assert told[-1] == (raw.bytes, raw.bytes)
     assert [done for done, _ in told] == sorted(done for done, _ in told)
 
@@ -162,7 +162,7 @@ from taxi_assets_tests.support.raw_months import raw_file
 
 raw = raw_file(Path(sys.argv[2]), "csv.gz")
 print("cleaning", flush=True)
-clean_month(raw, TripMonth("yellow", "2019-01"), DataDir(Path(sys.argv[1])))
+clean_month(raw, DataDir(Path(sys.argv[1])))
 print("cleaned", flush=True)
 """
 
@@ -182,7 +182,7 @@ def in_the_making(data_dir: DataDir) -> bool:
 def test_sigkill_in_the_middle_leaves_the_previous_month_and_the_next_run_cleans_up(
     when: str, data_dir: DataDir
 ) -> None:
-    clean_month(csv_month(data_dir, TWO), MONTH, data_dir)
+    clean_month(csv_month(data_dir, TWO), data_dir)
     previous = data_dir.clean(MONTH).read_bytes()
     raw = big_month(data_dir)
     process = subprocess.Popen(
@@ -200,24 +200,24 @@ def test_sigkill_in_the_middle_leaves_the_previous_month_and_the_next_run_cleans
     assert process.returncode == -signal.SIGKILL, "the run ended before it could be killed"
     assert data_dir.clean(MONTH).read_bytes() == previous
 
-    clean = clean_month(raw, MONTH, data_dir)
+    clean = clean_month(raw, data_dir)
 
     assert (clean.rows, clean.rejected_rows, clean.unchanged) == (199_999, 1, False)
     assert files(data_dir) == PUBLISHED
 
 
 def test_a_file_in_the_making_of_a_process_that_lives_is_left_alone(data_dir: DataDir) -> None:
-    clean = clean_month(csv_month(data_dir, TWO), MONTH, data_dir)
+    clean = clean_month(csv_month(data_dir, TWO), data_dir)
     theirs = clean.path.with_name(f".{clean.path.name}.{os.getppid()}-0a1b2c3d.partial")
     theirs.write_bytes(b"someone is writing this")
-    clean_month(csv_month(data_dir, f"{YELLOW_2019}\n{YELLOW_TRIP}\n"), MONTH, data_dir)
+    clean_month(csv_month(data_dir, f"{YELLOW_2019}\n{YELLOW_TRIP}\n"), data_dir)
     assert theirs.exists()
 
 
 def test_row_groups_are_of_the_size_that_readers_share_work_by(data_dir: DataDir) -> None:
     from pyarrow import parquet
 
-    clean = clean_month(big_month(data_dir), MONTH, data_dir)
+    clean = clean_month(big_month(data_dir), data_dir)
     metadata = parquet.read_metadata(clean.path)
     sizes = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
     assert len(sizes) == 2

@@ -12,8 +12,9 @@ from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import BrokenFileError
 from taxi_assets.settings import PROJECT_ROOT
-from taxi_assets.steps.clean.clean import clean_month, count_oddities
-from taxi_assets.steps.clean.rules import REFUSE, odd_rules, rules_page
+from taxi_assets.steps.clean.clean import clean_month
+from taxi_assets.steps.clean.oddities import count_oddities
+from taxi_assets.steps.clean.rules import REJECT_RULES, odd_rules, rules_page
 from taxi_assets_tests.support.raw_months import MONTH, csv_month, raw_file
 
 HEADER = (
@@ -34,7 +35,7 @@ def test_the_page_of_rules_is_made_from_the_rules() -> None:
 
 
 def test_names_of_rules_are_unique() -> None:
-    names = [rule.name for rule in REFUSE]
+    names = [rule.name for rule in REJECT_RULES]
     assert len(names) == len(set(names))
     for dataset in DATASETS.values():
         odd = [rule.name for rule in odd_rules(dataset)]
@@ -76,7 +77,7 @@ def test_an_oddity_is_kept_and_counted(changes: dict[int, str], expected: dict[s
     fields = SOUND.split(",")
     for place, value in changes.items():
         fields[place] = value
-    clean = clean_month(csv_month(data_dir, f"{HEADER}\n{','.join(fields)}\n"), MONTH, data_dir)
+    clean = clean_month(csv_month(data_dir, f"{HEADER}\n{','.join(fields)}\n"), data_dir)
     counts = count_oddities(clean.path, MONTH)
     assert (clean.rows, clean.rejected_rows) == (1, 0)
     assert {name: count for name, count in counts.items() if count} == expected
@@ -87,14 +88,14 @@ def test_duplicates_are_the_rows_beyond_the_first_of_equal_ones(data_dir: DataDi
     other = SOUND.replace("9.95", "9.96")
     without_passengers = SOUND.replace(",1,1.5,", ",,1.5,")
     lines = [SOUND, other, SOUND, SOUND, without_passengers, without_passengers]
-    clean = clean_month(csv_month(data_dir, "\n".join([HEADER, *lines, ""])), MONTH, data_dir)
+    clean = clean_month(csv_month(data_dir, "\n".join([HEADER, *lines, ""])), data_dir)
     assert count_oddities(clean.path, MONTH)["exact_duplicates"] == 3
 
 
 def test_a_real_month_has_the_oddities_that_plain_sql_finds_in_it(real_data: Path, data_dir: DataDir) -> None:
     month = TripMonth("green", "2024-01")
     path = real_data / "tlc" / "green_tripdata_2024-01.parquet"
-    counts = count_oddities(clean_month(raw_file(path, "parquet"), month, data_dir).path, month)
+    counts = count_oddities(clean_month(raw_file(path, "parquet", month), data_dir).path, month)
     with duckdb.connect() as connection:
         found = connection.execute(
             "SELECT count(*) FILTER (strftime(lpep_pickup_datetime, '%Y-%m') <> '2024-01'), "

@@ -9,9 +9,9 @@ import pytest
 
 from taxi_assets.data_dir import DataDir
 from taxi_assets.errors import BrokenFileError, LayoutError
-from taxi_assets.steps.clean.clean import clean_zones
-from taxi_assets.steps.files.raw_file import RawFile
-from taxi_assets_tests.support.raw_months import raw_file, rows
+from taxi_assets.steps.clean.zones import clean_zones
+from taxi_assets.steps.files.raw_file import PublishedFile
+from taxi_assets_tests.support.raw_months import published_file, rows
 
 HEADER = '"LocationID","Borough","Zone","service_zone"'
 
@@ -21,10 +21,10 @@ def data_dir(tmp_path: Path) -> DataDir:
     return DataDir(tmp_path / "data")
 
 
-def lookup(folder: Path, text: str) -> RawFile:
+def lookup(folder: Path, text: str) -> PublishedFile:
     path = folder / "taxi_zone_lookup.csv"
     path.write_text(text, encoding="utf-8", newline="")
-    return raw_file(path, "csv")
+    return published_file(path, "csv")
 
 
 def zones(count: int = 265) -> list[str]:
@@ -33,7 +33,7 @@ def zones(count: int = 265) -> list[str]:
 
 def test_the_real_lookup_is_kept_as_published(real_data: Path, data_dir: DataDir) -> None:
     path = real_data / "misc" / "taxi_zone_lookup.csv"
-    clean = clean_zones(raw_file(path, "csv"), data_dir)
+    clean = clean_zones(published_file(path, "csv"), data_dir)
     with path.open(newline="") as file:
         published = [tuple(row) for row in list(csv.reader(file))[1:]]
     found = rows(clean)

@@ -105,14 +105,14 @@ def months(dataset: Dataset) -> list[TripMonth]:
 
 
 def published_names(month: TripMonth) -> list[str]:
-    """The columns of a month in both editions, as published."""
+    """The columns of a month in both formats, as published."""
     layouts = (*csv_layouts(month), parquet_layout(month))
     return [name for layout in layouts for name in layout.names]
 
 
 @pytest.mark.parametrize("dataset", DATASETS.values(), ids=DATASETS)
 def test_the_arrow_schema_has_the_table_s_columns_and_no_time_zone(dataset: Dataset) -> None:
-    schema = arrow_schema(dataset)
+    schema = arrow_schema(dataset.table_columns)
     assert schema.names == [column.name for column in dataset.table_columns]
     assert str(schema.field(dataset.pickup).type) == "timestamp[us]"
     assert str(schema.field("file_month").type) == "date32[day]"

@@ -44,13 +44,13 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def put(data_dir: DataDir, lake: FolderLake, month: TripMonth, rows: int, seed: int = 1) -> LakeMonth:
-    return copy_month(*write_month(data_dir, month, rows, seed=seed), month, lake)
+    return copy_month(*write_month(data_dir, month, rows, seed=seed), lake)
 
 
 def test_a_month_lands_under_the_names_of_the_contract(data_dir: DataDir, lake: FolderLake) -> None:
     raw, clean = write_month(data_dir, YELLOW, 20)
 
-    copied = copy_month(raw, clean, YELLOW, lake)
+    copied = copy_month(raw, clean, lake)
 
     assert contents(data_dir.lake) == {
         "raw/yellow/yellow_tripdata_2019-01.csv.gz": raw.path.read_bytes(),
@@ -63,7 +63,7 @@ def test_a_month_lands_under_the_names_of_the_contract(data_dir: DataDir, lake: 
 
 def test_files_are_linked_so_that_a_month_takes_its_space_once(data_dir: DataDir, lake: FolderLake) -> None:
     raw, clean = write_month(data_dir, YELLOW, 20)
-    copy_month(raw, clean, YELLOW, lake)
+    copy_month(raw, clean, lake)
     assert (data_dir.lake / clean_name(YELLOW)).samefile(clean.path)
 
 
@@ -71,9 +71,9 @@ def test_files_are_copied_where_links_are_impossible(data_dir: DataDir, other_fi
     lake = FolderLake(other_file_system / "lake")
     raw, clean = write_month(data_dir, YELLOW, 20)
 
-    assert copy_month(raw, clean, YELLOW, lake).uploaded == 2
+    assert copy_month(raw, clean, lake).uploaded == 2
     assert (other_file_system / "lake" / clean_name(YELLOW)).read_bytes() == clean.path.read_bytes()
-    assert copy_month(raw, clean, YELLOW, lake).unchanged
+    assert copy_month(raw, clean, lake).unchanged
 
 
 def test_a_second_copy_writes_nothing(data_dir: DataDir, lake: FolderLake) -> None:
@@ -115,7 +115,7 @@ def test_the_raw_file_of_an_older_edition_is_removed(data_dir: DataDir, lake: Fo
     put(data_dir, lake, YELLOW, 20)
     put(data_dir, lake, TripMonth("yellow", "2019-02"), 20)
 
-    copied = copy_month(*write_month(data_dir, YELLOW, 20, edition="parquet"), YELLOW, lake)
+    copied = copy_month(*write_month(data_dir, YELLOW, 20, file_format="parquet"), lake)
 
     assert copied.removed == 1
     assert lake.names("raw/yellow/") == [
@@ -126,12 +126,12 @@ def test_the_raw_file_of_an_older_edition_is_removed(data_dir: DataDir, lake: Fo
 
 def test_a_clean_month_of_another_raw_file_is_refused_and_the_lake_stays(data_dir: DataDir, lake: FolderLake) -> None:
     raw, clean = write_month(data_dir, YELLOW, 20)
-    copy_month(raw, clean, YELLOW, lake)
+    copy_month(raw, clean, lake)
     before = contents(data_dir.lake)
     newer = write_raw(data_dir, YELLOW, 25, seed=2)
 
     with pytest.raises(BrokenFileError, match="Materialize clean/yellow_tripdata 2019-01 first"):
-        copy_month(newer, clean, YELLOW, lake)
+        copy_month(newer, clean, lake)
 
     assert contents(data_dir.lake) == before
 
@@ -140,7 +140,7 @@ def test_a_local_file_that_is_gone_is_named_and_the_lake_stays(data_dir: DataDir
     raw, clean = write_month(data_dir, YELLOW, 20)
     raw.path.unlink()
     with pytest.raises(BrokenFileError, match=r"yellow_tripdata_2019-01\.csv\.gz: the file is gone"):
-        copy_month(raw, clean, YELLOW, lake)
+        copy_month(raw, clean, lake)
     assert contents(data_dir.lake) == {}
 
 
@@ -202,7 +202,7 @@ def test_a_fetched_month_has_a_life_of_its_own(data_dir: DataDir, lake: FolderLa
 def test_progress_ends_at_the_bytes_of_both_files(data_dir: DataDir, lake: FolderLake) -> None:
     raw, clean = write_month(data_dir, YELLOW, 20)
     told: list[tuple[int, int | None]] = []
-    copied = copy_month(raw, clean, YELLOW, lake, on_progress=lambda done, total: told.append((done, total)))
+    copied = copy_month(raw, clean, lake, on_progress=lambda done, total: told.append((done, total)))
     assert told[-1] == (copied.bytes, copied.bytes)
 
 

@@ -56,8 +56,8 @@ def patience() -> Patience:
     return Patience()
 
 
-def partial(data_dir: DataDir, edition: str = "csv.gz") -> Path:
-    return data_dir.raw_dir("yellow") / f".yellow_tripdata_2019-01.{edition}.download.partial"
+def partial(data_dir: DataDir, file_format: str = "csv.gz") -> Path:
+    return data_dir.raw_dir("yellow") / f".yellow_tripdata_2019-01.{file_format}.download.partial"
 
 
 def ranges_asked(server: HttpSource) -> list[str | None]:

@@ -37,7 +37,7 @@ def requests_made(server: HttpSource) -> list[tuple[str, str, int | None]]:
 
 
 @pytest.mark.parametrize(
-    ("edition", "content", "rows", "uncompressed"),
+    ("file_format", "content", "rows", "uncompressed"),
     [
         ("csv.gz", csv_gz(3000), 3000, len(csv_text(3000))),
         ("csv", csv_text(3000), 3000, len(csv_text(3000))),
@@ -45,18 +45,18 @@ def requests_made(server: HttpSource) -> list[tuple[str, str, int | None]]:
     ],
 )
 def test_a_month_arrives_as_published_with_all_that_is_known_of_it(
-    http_source: HttpSource, data_dir: DataDir, edition: str, content: bytes, rows: int, uncompressed: int
+    http_source: HttpSource, data_dir: DataDir, file_format: str, content: bytes, rows: int, uncompressed: int
 ) -> None:
-    url = http_source.publish(f"{PATH}.{edition}", content)
+    url = http_source.publish(f"{PATH}.{file_format}", content)
     before = datetime.now(timezone.utc).replace(microsecond=0)
 
     fetched = fetch_month(MONTH, http_source.url, data_dir)
 
     raw = fetched.raw
     assert not fetched.unchanged
-    assert raw.path == data_dir.root / "raw" / "yellow" / f"yellow_tripdata_2019-01.{edition}"
+    assert raw.path == data_dir.root / "raw" / "yellow" / f"yellow_tripdata_2019-01.{file_format}"
     assert raw.path.read_bytes() == content
-    assert (raw.source, raw.edition, raw.synthetic) == (url, edition, False)
+    assert (raw.source, raw.format, raw.synthetic) == (url, file_format, False)
     assert (raw.bytes, raw.uncompressed_bytes) == (len(content), uncompressed)
     assert raw.sha256 == hashlib.sha256(content).hexdigest()
     assert (raw.published_rows, raw.blank_lines, raw.utf8) == (rows, 0, True)
@@ -186,14 +186,16 @@ def test_a_missing_month_on_a_server_that_refuses_head_is_not_published(
         fetch_month(MONTH, http_source.url, data_dir)
 
 
-@pytest.mark.parametrize("edition", ["csv.gz", "csv"])
+@pytest.mark.parametrize("file_format", ["csv.gz", "csv"])
 def test_a_content_encoding_label_does_not_change_the_bytes(
-    http_source: HttpSource, data_dir: DataDir, edition: str
+    http_source: HttpSource, data_dir: DataDir, file_format: str
 ) -> None:
     """Apache labels .csv.gz files so; clients that undo it would keep a text under a gzip's name."""
-    content = csv_gz(500) if edition == "csv.gz" else csv_text(500)
-    http_source.mind(headers={"Content-Encoding": "x-gzip", "Content-Type": "text/csv"} if edition == "csv.gz" else {})
-    http_source.publish(f"{PATH}.{edition}", content)
+    content = csv_gz(500) if file_format == "csv.gz" else csv_text(500)
+    http_source.mind(
+        headers={"Content-Encoding": "x-gzip", "Content-Type": "text/csv"} if file_format == "csv.gz" else {}
+    )
+    http_source.publish(f"{PATH}.{file_format}", content)
 
     assert fetch_month(MONTH, http_source.url, data_dir).raw.path.read_bytes() == content
     assert all(one.headers["Accept-Encoding"] == "identity" for one in http_source.log)
@@ -224,7 +226,7 @@ def test_whoever_watches_is_told_every_step_up_to_the_whole_size(http_source: Ht
 def test_the_editions_of_a_base_url_are_tried_in_folders_then_flat(http_source: HttpSource, data_dir: DataDir) -> None:
     http_source.publish("yellow_tripdata_2019-01.parquet", parquet(10))
 
-    assert fetch_month(MONTH, f"{http_source.url}/", data_dir).raw.edition == "parquet"
+    assert fetch_month(MONTH, f"{http_source.url}/", data_dir).raw.format == "parquet"
     assert [(one.method, one.path) for one in http_source.log if one.method == "HEAD"] == [
         ("HEAD", f"/{PATH}.csv.gz"),
         ("HEAD", f"/{PATH}.parquet"),
@@ -254,7 +256,7 @@ def test_another_edition_takes_the_place_of_the_old_one(http_source: HttpSource,
         "yellow_tripdata_2019-01.manifest.json",
         "yellow_tripdata_2019-01.parquet",
     ]
-    assert manifest(data_dir).edition == "parquet"
+    assert manifest(data_dir).format == "parquet"
 
 
 def test_a_kill_before_the_old_edition_was_removed_is_made_good_by_the_next_run(

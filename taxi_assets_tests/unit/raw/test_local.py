@@ -39,19 +39,19 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("place", ["yellow/", ""])
 @pytest.mark.parametrize(
-    ("edition", "content"), [("csv.gz", csv_gz(30)), ("csv", csv_text(30)), ("parquet", parquet(30))]
+    ("file_format", "content"), [("csv.gz", csv_gz(30)), ("csv", csv_text(30)), ("parquet", parquet(30))]
 )
 def test_a_month_is_copied_as_published(
-    folder: Path, data_dir: DataDir, place: str, edition: str, content: bytes
+    folder: Path, data_dir: DataDir, place: str, file_format: str, content: bytes
 ) -> None:
-    source = folder / f"{place}yellow_tripdata_2019-01.{edition}"
+    source = folder / f"{place}yellow_tripdata_2019-01.{file_format}"
     source.write_bytes(content)
     os.utime(source, (1_660_000_000, 1_660_000_000))
 
     raw = fetch_month(MONTH, str(folder), data_dir).raw
 
     assert raw.path.read_bytes() == content
-    assert (raw.source, raw.edition, raw.published_rows) == (str(source), edition, 30)
+    assert (raw.source, raw.format, raw.published_rows) == (str(source), file_format, 30)
     assert raw.last_modified == "Mon, 08 Aug 2022 23:06:40 GMT"
     assert manifest(data_dir) == raw
     assert not leftovers(data_dir)
@@ -170,8 +170,8 @@ def test_a_file_that_cannot_be_read_is_not_ours_to_have(folder: Path, data_dir: 
 def test_our_own_raw_folder_is_no_source(data_dir: DataDir, place: str) -> None:
     own = data_dir.root / place
     (data_dir.root / "raw" / "yellow").mkdir(parents=True)
-    for edition, content in (("csv.gz", csv_gz(10)), ("parquet", parquet(10))):
-        (data_dir.root / "raw" / f"{PATH}.{edition}").write_bytes(content)
+    for file_format, content in (("csv.gz", csv_gz(10)), ("parquet", parquet(10))):
+        (data_dir.root / "raw" / f"{PATH}.{file_format}").write_bytes(content)
     before = visible_files(data_dir)
 
     with pytest.raises(SettingsError, match="own raw folder"):
@@ -210,12 +210,12 @@ def test_real_files_come_from_a_folder(real_data: Path, data_dir: DataDir) -> No
         raw = fetch_month(TripMonth("yellow", month), str(real_data / "releases"), data_dir).raw
         assert raw.published_rows == 10_000
     tlc = fetch_month(TripMonth("green", "2024-01"), str(real_data / "tlc"), data_dir).raw
-    assert (tlc.published_rows, tlc.edition) == (56_551, "parquet")
+    assert (tlc.published_rows, tlc.format) == (56_551, "parquet")
     assert fetch_zones(str(real_data), data_dir).published_rows == 265
 
 
-@pytest.mark.parametrize(("month", "edition"), [("2019-01", "csv.gz"), ("2024-01", "parquet")])
-def test_the_sample_is_made_once_and_says_that_it_is_synthetic(data_dir: DataDir, month: str, edition: str) -> None:
+@pytest.mark.parametrize(("month", "file_format"), [("2019-01", "csv.gz"), ("2024-01", "parquet")])
+def test_the_sample_is_made_once_and_says_that_it_is_synthetic(data_dir: DataDir, month: str, file_format: str) -> None:
     trip_month = TripMonth("yellow", month)
 
     first = fetch_month(trip_month, "sample", data_dir, sample_rows=500)
@@ -223,7 +223,7 @@ def test_the_sample_is_made_once_and_says_that_it_is_synthetic(data_dir: DataDir
 
     assert (first.unchanged, second.unchanged) == (False, True)
     assert second.raw == first.raw == manifest(data_dir, trip_month)
-    assert (first.raw.source, first.raw.synthetic, first.raw.edition) == ("sample", True, edition)
+    assert (first.raw.source, first.raw.synthetic, first.raw.format) == ("sample", True, file_format)
     assert first.raw.published_rows == 500
     assert not leftovers(data_dir)
 

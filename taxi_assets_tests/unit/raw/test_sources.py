@@ -26,8 +26,8 @@ from taxi_assets.steps.raw.sources import (
     PUBLISHED,
     TLC,
     ZONES,
+    FileRequest,
     NamedSource,
-    Wanted,
     http_candidates,
     join_url,
     shown_url,
@@ -45,7 +45,7 @@ def data_dir(tmp_path: Path) -> DataDir:
 
 
 def address(source: str, dataset: str, month: str) -> str:
-    (candidate,) = http_candidates(Wanted.of(TripMonth(dataset, month)), source, PUBLISHED)
+    (candidate,) = http_candidates(FileRequest.of(TripMonth(dataset, month)), source, PUBLISHED)
     return candidate.location
 
 
@@ -71,7 +71,7 @@ def test_named_sources_publish_where_they_do(source: str, dataset: str, month: s
 def test_named_sources_publish_the_zone_lookup(source: str, base: str) -> None:
     (candidate,) = http_candidates(ZONES, source, PUBLISHED)
 
-    assert (candidate.location, candidate.edition) == (f"{base}/misc/taxi_zone_lookup.csv", "csv")
+    assert (candidate.location, candidate.format) == (f"{base}/misc/taxi_zone_lookup.csv", "csv")
 
 
 @pytest.fixture
@@ -92,8 +92,8 @@ def test_auto_takes_the_csv_release_where_there_is_one_and_parquet_elsewhere(
     july = fetch_month(TripMonth("green", "2021-07"), "auto", data_dir, named=named)
     august = fetch_month(TripMonth("green", "2021-08"), "auto", data_dir, named=named)
 
-    assert (july.raw.edition, july.raw.published_rows) == ("csv.gz", 10)
-    assert (august.raw.edition, august.raw.published_rows) == ("parquet", 30)
+    assert (july.raw.format, july.raw.published_rows) == ("csv.gz", 10)
+    assert (august.raw.format, august.raw.published_rows) == ("parquet", 30)
     assert len(http_source.asked("HEAD")) == 2
 
 

@@ -122,7 +122,7 @@ WRONG_LENGTH = PACKED[:-4] + bytes([PACKED[-4] ^ 1]) + PACKED[-3:]
 
 
 @pytest.mark.parametrize(
-    ("edition", "content", "words"),
+    ("file_format", "content", "words"),
     [
         pytest.param("csv.gz", b"", "empty", id="nothing"),
         pytest.param("csv.gz", PACKED[:3000], "truncated or corrupt", id="gzip cut"),
@@ -149,9 +149,9 @@ WRONG_LENGTH = PACKED[:-4] + bytes([PACKED[-4] ^ 1]) + PACKED[-3:]
         pytest.param("parquet", b"PAR1", "footer", id="magic only"),
     ],
 )
-def test_a_broken_file_is_named_and_refused(tmp_path: Path, edition: str, content: bytes, words: str) -> None:
+def test_a_broken_file_is_named_and_refused(tmp_path: Path, file_format: str, content: bytes, words: str) -> None:
     with pytest.raises(BrokenFileError, match=words) as refusal:
-        verify(file(tmp_path, content), edition, "yellow 2019-01 from there")
+        verify(file(tmp_path, content), file_format, "yellow 2019-01 from there")
 
     assert str(refusal.value).startswith("yellow 2019-01 from there: ")
 
@@ -177,9 +177,9 @@ def test_real_files_give_the_counts_of_a_line_by_line_reading(real_data: Path) -
     assert len(files) > 20
 
     for path in files:
-        edition = "csv.gz" if path.suffix == ".gz" else "csv"
-        text = gzip.decompress(path.read_bytes()) if edition == "csv.gz" else path.read_bytes()
-        contents = verify(path, edition, path.name)
+        file_format = "csv.gz" if path.suffix == ".gz" else "csv"
+        text = gzip.decompress(path.read_bytes()) if file_format == "csv.gz" else path.read_bytes()
+        contents = verify(path, file_format, path.name)
         counted = (contents.published_rows, contents.blank_lines, contents.utf8)
         assert counted == naive_facts(text), path.name
         assert contents.uncompressed_bytes == len(text)

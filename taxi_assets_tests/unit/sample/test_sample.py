@@ -25,7 +25,7 @@ from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import NotPublishedError
 from taxi_assets.settings import PROJECT_ROOT
 from taxi_assets.steps.sample import write as sample
-from taxi_assets.steps.sample.dirt import DEFECTS, PARTS, REFUSALS, REPEATED, sample_page
+from taxi_assets.steps.sample.dirt import DEFECTS, PARTS, REJECTIONS, REPEATED, sample_page
 from taxi_assets.steps.sample.layouts import (
     CSV_LAYOUTS,
     PARQUET_LAYOUTS,
@@ -37,7 +37,7 @@ from taxi_assets.steps.sample.layouts import (
     parquet_layout,
 )
 from taxi_assets.steps.sample.spelling import published_columns
-from taxi_assets.steps.sample.write import sample_edition, sample_layout, write_sample_month, write_sample_zones
+from taxi_assets.steps.sample.write import sample_format, sample_layout, write_sample_month, write_sample_zones
 
 YELLOW = TripMonth("yellow", "2019-03")
 ADDED_UP = (
@@ -62,17 +62,17 @@ def month_of(layout: Layout) -> TripMonth:
     return TripMonth(layout.dataset, layout.first_month)
 
 
-def csv_bytes(month: TripMonth, rows: int, layout: Layout | None = None, refused: float = 0.0) -> bytes:
+def csv_bytes(month: TripMonth, rows: int, layout: Layout | None = None, rejected: float = 0.0) -> bytes:
     """The unpacked content of a month, made for this call."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "month.csv.gz"
-        write_sample_month(month, path, rows, layout=layout, refused_share=refused)
+        write_sample_month(month, path, rows, layout=layout, rejected_share=rejected)
         return gzip.decompress(path.read_bytes())
 
 
 @cache
 def few_trips(layout: CsvLayout, month: TripMonth | None = None) -> bytes:
-    """400 lines without refused ones in a layout, made once for all tests."""
+    """400 lines without rejected ones in a layout, made once for all tests."""
     return csv_bytes(month or month_of(layout), 400, layout)
 
 
@@ -86,9 +86,9 @@ def records(month: TripMonth, rows: int = 400, layout: CsvLayout | None = None) 
     return [dict(zip(names, fields, strict=False)) for fields in csv.reader(text.splitlines())]
 
 
-def parquet_file(month: TripMonth, folder: Path, rows: int, refused: float = 0.0) -> str:
+def parquet_file(month: TripMonth, folder: Path, rows: int, rejected: float = 0.0) -> str:
     path = folder / f"{month.stem}.parquet"
-    write_sample_month(month, path, rows, layout=parquet_layout(month), refused_share=refused)
+    write_sample_month(month, path, rows, layout=parquet_layout(month), rejected_share=rejected)
     return str(path)
 
 
@@ -146,9 +146,9 @@ def test_every_parquet_layout_has_its_columns_types_and_exactly_the_rows_asked_f
 
 def test_months_are_csv_through_2021_07_and_parquet_after() -> None:
     for dataset in ("yellow", "green", "fhv", "fhvhv"):
-        assert sample_edition(TripMonth(dataset, "2021-07")) == "csv.gz"
+        assert sample_format(TripMonth(dataset, "2021-07")) == "csv.gz"
         assert isinstance(sample_layout(TripMonth(dataset, "2021-07")), CsvLayout)
-        assert sample_edition(TripMonth(dataset, "2021-08")) == "parquet"
+        assert sample_format(TripMonth(dataset, "2021-08")) == "parquet"
         assert isinstance(sample_layout(TripMonth(dataset, "2021-08")), ParquetLayout)
 
 
@@ -169,9 +169,9 @@ def test_the_smallest_months_can_be_made(rows: int) -> None:
 
 
 def test_a_month_larger_than_a_chunk_keeps_its_rows_and_its_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = csv_bytes(YELLOW, 1000, refused=0.01)
+    whole = csv_bytes(YELLOW, 1000, rejected=0.01)
     monkeypatch.setattr(sample, "_CHUNK_ROWS", 400)
-    assert csv_bytes(YELLOW, 1000, refused=0.01) == whole
+    assert csv_bytes(YELLOW, 1000, rejected=0.01) == whole
 
 
 # The same everywhere
@@ -189,7 +189,7 @@ def test_a_month_larger_than_a_chunk_keeps_its_rows_and_its_order(monkeypatch: p
 )
 def test_the_recipe_is_the_one_of_its_version(dataset: str, month: str, digest: str) -> None:
     """Raise SAMPLE_VERSION with these digests. A DuckDB whose hash() is another one fails here too."""
-    content = csv_bytes(TripMonth(dataset, month), 5000, refused=0.01)
+    content = csv_bytes(TripMonth(dataset, month), 5000, rejected=0.01)
     assert (sample.SAMPLE_VERSION, hashlib.sha256(content).hexdigest()[:16]) == (1, digest)
 
 
@@ -425,7 +425,7 @@ def test_fhv_has_a_byte_that_is_not_utf8() -> None:
 @pytest.mark.parametrize("layout", CSV_LAYOUTS, ids=label)
 def test_lines_to_be_refused_are_there_in_every_csv_layout_and_count_as_rows(layout: CsvLayout) -> None:
     month = month_of(layout)
-    content = csv_bytes(month, 600, layout, refused=0.2)
+    content = csv_bytes(month, 600, layout, rejected=0.2)
     body = content[len(layout.head) :].decode("latin-1")
     lines = list(csv.reader(body.splitlines()))
     assert len(lines) == 600
@@ -442,15 +442,15 @@ def test_lines_to_be_refused_are_there_in_every_csv_layout_and_count_as_rows(lay
         return "trip" if fields[pickup] else "no_pickup_time"
 
     found = Counter(map(kind, lines))
-    assert found.keys() == {"trip", *(refusal.name for refusal in REFUSALS)}
-    for refusal in REFUSALS:
-        assert 10 < found[refusal.name] < 55, found
+    assert found.keys() == {"trip", *(rejection.name for rejection in REJECTIONS)}
+    for rejection in REJECTIONS:
+        assert 10 < found[rejection.name] < 55, found
     trips = few_trips(layout)[len(layout.head) :].decode("latin-1").splitlines()
     assert Counter(map(kind, csv.reader(trips))) == {"trip": 400}
 
 
 def test_a_refused_row_of_parquet_has_no_pickup_time(tmp_path: Path) -> None:
-    path = parquet_file(TripMonth("green", "2024-01"), tmp_path, 2000, refused=0.05)
+    path = parquet_file(TripMonth("green", "2024-01"), tmp_path, 2000, rejected=0.05)
     missing = duckdb.sql(f"SELECT count(*) FROM '{path}' WHERE lpep_pickup_datetime IS NULL").fetchall()[0][0]
     assert 60 < missing < 140
 
@@ -473,7 +473,7 @@ def test_a_month_without_rows_is_not_made(rows: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("share", [-0.1, 1.1])
 def test_a_share_that_is_none_is_refused(share: float, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="between 0 and 1"):
-        write_sample_month(YELLOW, tmp_path / "month.csv.gz", 10, refused_share=share)
+        write_sample_month(YELLOW, tmp_path / "month.csv.gz", 10, rejected_share=share)
 
 
 @pytest.mark.parametrize(("dataset", "month"), [("green", "2013-07"), ("fhvhv", "2019-01"), ("pink", "2019-01")])

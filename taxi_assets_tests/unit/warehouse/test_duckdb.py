@@ -44,7 +44,7 @@ class Place:
         return DuckDbWarehouse(self.data_dir.warehouse, self.data_dir.lake)
 
     def load(self, month: TripMonth, rows: int, seed: int = 1) -> WarehouseMonth:
-        copy_month(*write_month(self.data_dir, month, rows, seed=seed), month, self.lake)
+        copy_month(*write_month(self.data_dir, month, rows, seed=seed), self.lake)
         return load_month(month, self.lake, self.warehouse)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:

@@ -1,10 +1,10 @@
 """lake -> raw, clean: a month brought back to a machine that does not have it.
 
 Belongs here: what happens when a layer runs where its input was never made, as in a pod with an empty disk, or was
-removed since. Not here: whether it is needed, and which edition is wanted
+removed since. Not here: whether it is needed, and which version is wanted
 (``taxi_assets/orchestration/assets/inputs.py``).
 
-An older edition is never taken for the wanted one: the objects say from which bytes they were made, and that has to
+An older version is never taken for the wanted one: the objects say from which bytes they were made, and that has to
 be what was materialized last.
 """
 
@@ -17,15 +17,15 @@ from datetime import datetime, timezone
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import BrokenFileError, NotMaterializedError, StoreUnavailableError
-from taxi_assets.steps.files.clean_file import CleanMonth, read_clean_copy
+from taxi_assets.steps.files.clean_file import CleanFile, read_clean_copy
 from taxi_assets.steps.files.disk import full_disk_reported
-from taxi_assets.steps.files.formats import Edition
+from taxi_assets.steps.files.formats import FORMATS, Format
 from taxi_assets.steps.files.progress import OnProgress, no_progress
-from taxi_assets.steps.files.raw_file import RawFile
+from taxi_assets.steps.files.raw_file import RawFile, of_month
 from taxi_assets.steps.lake.copy import fetch_clean
 from taxi_assets.steps.lake.lake import Lake, clean_name, raw_name
-from taxi_assets.steps.raw.slot import RawSlot, discard
-from taxi_assets.steps.raw.sources import EDITIONS, Wanted
+from taxi_assets.steps.raw.destination import RawDestination, discard
+from taxi_assets.steps.raw.sources import FileRequest
 from taxi_assets.steps.raw.verify import verify
 
 logger = logging.getLogger(__name__)
@@ -38,24 +38,24 @@ def clean_from_lake(
     *,
     content_id: str | None = None,
     on_progress: OnProgress = no_progress,
-) -> CleanMonth:
-    """Fetches the month's clean file, without the refused lines, which no later layer reads.
+) -> CleanFile:
+    """Fetches the month's clean file, without the rejected lines, which no later layer reads.
 
     Args:
         month: Which month.
         data_dir: Gets the file.
         lake: Has it.
-        content_id: Of the edition that is wanted; None when any will do.
+        content_id: Of the version that is wanted; None when any will do.
         on_progress: Told bytes.
 
     Raises:
-        NotMaterializedError: The lake does not have the month, or has another edition of it.
+        NotMaterializedError: The lake does not have the month, or has another version of it.
         BrokenFileError: The lake's object is not a clean file of ours.
         StoreUnavailableError: The lake cannot be reached, or the object was replaced while it was read.
     """
     there = _clean_in_lake(month, data_dir, lake, needed="clean")
     if content_id is not None and there.content_id != content_id:
-        raise _other_edition(month, "clean")
+        raise _other_version(month, "clean")
     with full_disk_reported(str(month), there.path.parent):
         there.path.parent.mkdir(parents=True, exist_ok=True)
         fetch_clean(lake, month, there.path, on_progress=on_progress)
@@ -83,26 +83,26 @@ def raw_from_lake(
         data_dir: Gets the file and its manifest. Without the server's validators, which the lake does not keep: the
             next fetch from the source compares bytes.
         lake: Has it.
-        sha256: Of the edition that is wanted; None when any will do.
+        sha256: Of the version that is wanted; None when any will do.
         on_progress: Told bytes.
 
     Raises:
-        NotMaterializedError: The lake does not have the month, or has another edition of it.
+        NotMaterializedError: The lake does not have the month, or has another version of it.
         BrokenFileError: What arrived is not the file that the month in the lake was made from.
         StoreUnavailableError: The lake cannot be reached.
     """
     clean = _clean_in_lake(month, data_dir, lake, needed="raw")
     if sha256 is not None and clean.raw_sha256 != sha256:
-        raise _other_edition(month, "raw")
-    slot = RawSlot(Wanted.of(month), data_dir.raw_dir(month.dataset))
-    with slot.locked(), full_disk_reported(str(month), slot.folder):
-        held = slot.held()
-        if held is not None and held.sha256 == clean.raw_sha256:
-            return held
-        name, edition = _raw_object(month, lake)
-        partial = slot.partial(edition)
+        raise _other_version(month, "raw")
+    destination = RawDestination(FileRequest.of(month), data_dir.raw_dir(month.dataset))
+    with destination.locked(), full_disk_reported(str(month), destination.folder):
+        current = destination.current()
+        if current is not None and current.sha256 == clean.raw_sha256:
+            return of_month(current, month)
+        name, file_format = _raw_object(month, lake)
+        partial = destination.partial(file_format)
         lake.get(name, partial, on_progress=on_progress)
-        contents = verify(partial, edition, f"{name} in the lake")
+        contents = verify(partial, file_format, f"{name} in the lake")
         if contents.sha256 != clean.raw_sha256:
             discard(partial)
             raise BrokenFileError(
@@ -110,22 +110,23 @@ def raw_from_lake(
                 f"kept. Materialize raw/{month.table} {month.month} and everything after it again"
             )
         raw = RawFile(
-            path=slot.published(edition),
+            month=month,
+            path=destination.published(file_format),
             source=clean.source,
-            edition=edition,
+            format=file_format,
             synthetic=clean.synthetic,
             etag=None,
             last_modified=None,
             fetched_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
             **asdict(contents),
         )
-        slot.publish(partial, raw)
-        slot.tidy(raw.path)
+        destination.publish(partial, raw)
+        destination.remove_all_but(raw.path)
     logger.info("%s: fetched the published file from the lake, %s bytes", month, f"{raw.bytes:,}")
     return raw
 
 
-def _clean_in_lake(month: TripMonth, data_dir: DataDir, lake: Lake, *, needed: str) -> CleanMonth:
+def _clean_in_lake(month: TripMonth, data_dir: DataDir, lake: Lake, *, needed: str) -> CleanFile:
     """The figures of the lake's clean file, which is written last: where it is, the raw file is too."""
     try:
         with lake.open(clean_name(month)) as stream:
@@ -143,18 +144,18 @@ def _clean_in_lake(month: TripMonth, data_dir: DataDir, lake: Lake, *, needed: s
     return clean
 
 
-def _raw_object(month: TripMonth, lake: Lake) -> tuple[str, Edition]:
+def _raw_object(month: TripMonth, lake: Lake) -> tuple[str, Format]:
     start = raw_name(month.dataset, f"{month.stem}.")
     for name in lake.names(start):
-        edition = name.removeprefix(start)
-        if edition in EDITIONS:
-            return name, edition
+        file_format = name.removeprefix(start)
+        if file_format in FORMATS:
+            return name, file_format
     raise NotMaterializedError(f"{month}: no published file in the lake; materialize raw/{month.table} {month.month}")
 
 
-def _other_edition(month: TripMonth, layer: str) -> NotMaterializedError:
+def _other_version(month: TripMonth, layer: str) -> NotMaterializedError:
     return NotMaterializedError(
-        f"{month}: this machine has no {layer} file, and the lake holds another edition than the one that was "
+        f"{month}: this machine has no {layer} file, and the lake holds another version than the one that was "
         f"materialized last; nothing was changed. Materialize raw/{month.table} {month.month} and everything after it "
         "in one run"
     )

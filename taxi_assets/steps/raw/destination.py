@@ -17,62 +17,62 @@ from filelock import FileLock, Timeout
 
 from taxi_assets.data_dir import published_atomically, remove_leftovers
 from taxi_assets.errors import BrokenFileError
-from taxi_assets.steps.files.formats import Edition
-from taxi_assets.steps.files.raw_file import RawFile, manifest_text, read_manifest_file
-from taxi_assets.steps.raw.sources import EDITIONS, Wanted
+from taxi_assets.steps.files.formats import FORMATS, Format
+from taxi_assets.steps.files.raw_file import PublishedFile, manifest_path, manifest_text, read_manifest
+from taxi_assets.steps.raw.sources import FileRequest
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class RawSlot:
+class RawDestination:
     """Where one file lies, with what belongs to it.
 
-    ``<stem>.<edition>`` and ``<stem>.manifest.json`` are published; ``.<stem>.lock`` is the lock; a file in the
-    making is ``.<stem>.<edition>.download.partial``, beside it what the server called it in ``….download.json``.
+    ``<stem>.<format>`` and ``<stem>.manifest.json`` are published; ``.<stem>.lock`` is the lock; a file in the
+    making is ``.<stem>.<format>.download.partial``, beside it what the server called it in ``….download.json``.
     The fixed name is what lets a later process go on where a killed one stopped; the lock makes it safe.
     """
 
-    wanted: Wanted
+    request: FileRequest
     folder: Path
 
     @property
     def manifest(self) -> Path:
-        """Beside the file; see ``handover.manifest_path``."""
-        return self.folder / f"{self.wanted.stem}.manifest.json"
+        """Beside the file."""
+        return manifest_path(self.folder, self.request.stem)
 
-    def published(self, edition: Edition) -> Path:
+    def published(self, file_format: Format) -> Path:
         """The file's name once it is whole."""
-        return self.folder / f"{self.wanted.stem}.{edition}"
+        return self.folder / f"{self.request.stem}.{file_format}"
 
-    def partial(self, edition: Edition) -> Path:
+    def partial(self, file_format: Format) -> Path:
         """The file in the making."""
-        return self.folder / f".{self.wanted.stem}.{edition}.download.partial"
+        return self.folder / f".{self.request.stem}.{file_format}.download.partial"
 
     @contextmanager
     def locked(self) -> Generator[None]:
-        """Holds the slot against other threads and processes; waits for whoever has it."""
+        """Holds the place against other threads and processes; waits for whoever has it."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.folder / f".{self.wanted.stem}.lock")
+        lock = FileLock(self.folder / f".{self.request.stem}.lock")
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            logger.info("%s: another run is fetching it; waiting for it to end", self.wanted.label)
+            logger.info("%s: another run is fetching it; waiting for it to end", self.request.label)
             lock.acquire()
         try:
             yield
         finally:
             lock.release()
 
-    def held(self) -> RawFile | None:
+    def current(self) -> PublishedFile | None:
         """The file that is published, or None: then it is to be fetched."""
         try:
-            return read_manifest_file(self.manifest)
+            return read_manifest(self.manifest)
         except BrokenFileError as error:
-            logger.warning("%s: it is fetched anew: %s", self.wanted.label, error)
+            logger.warning("%s: it is fetched anew: %s", self.request.label, error)
             return None
 
-    def publish(self, partial: Path, raw: RawFile) -> None:
+    def publish(self, partial: Path, raw: PublishedFile) -> None:
         """Gives a verified file and its manifest their names.
 
         The manifest is on the disk before the old one is touched, so that a full disk leaves the old month as it
@@ -88,18 +88,18 @@ class RawSlot:
             self.manifest.unlink(missing_ok=True)
             partial.replace(raw.path)
 
-    def tidy(self, current: Path) -> None:
-        """Removes what is not ``current``: other editions, files in the making, temporary files of dead writers.
+    def remove_all_but(self, current: Path) -> None:
+        """Removes other formats of the file, files in the making, and temporary files of dead writers.
 
-        Call it while ``current`` is published and the slot is locked: then nothing here is anyone's work.
+        Call it while ``current`` is published and the place is locked: then nothing here is anyone's work.
         """
         remove_leftovers(self.manifest)
-        for edition in EDITIONS:
-            discard(self.partial(edition))
-            published = self.published(edition)
+        for file_format in FORMATS:
+            discard(self.partial(file_format))
+            published = self.published(file_format)
             if published != current and published.exists():
                 published.unlink()
-                logger.info("%s: removed %s, %s has taken its place", self.wanted.label, published.name, current.name)
+                logger.info("%s: removed %s, %s has taken its place", self.request.label, published.name, current.name)
 
 
 def sidecar(partial: Path) -> Path:
