@@ -24,7 +24,7 @@ class DataDir:
     root: Path
 
     def raw_dir(self, dataset: str) -> Path:
-        """Holds the files exactly as published, each with its manifest ``<file>.json`` beside it."""
+        """Holds the files exactly as published, and beside each the month's manifest, ``<stem>.manifest.json``."""
         return self.root / "raw" / dataset
 
     def clean(self, month: TripMonth) -> Path:

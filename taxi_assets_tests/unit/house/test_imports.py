@@ -5,12 +5,12 @@ The order is ``HOUSE`` in ``taxi_assets_tests/support/imports.py``, which also p
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from taxi_assets.settings import PROJECT_ROOT
+from taxi_assets_tests.support.findings import none_of
 from taxi_assets_tests.support.imports import HOUSE, Sources, circles, diagram, picture, read_sources
 
 WITHOUT_DAGSTER = HOUSE[: HOUSE.index("orchestration")]
@@ -19,12 +19,6 @@ WITHOUT_DAGSTER = HOUSE[: HOUSE.index("orchestration")]
 @pytest.fixture(scope="module")
 def sources() -> Sources:
     return read_sources()
-
-
-def none_of(found: Iterable[object]) -> None:
-    """Fails with one line for each that was found."""
-    if lines := [str(each) for each in found]:
-        pytest.fail("\n".join(lines), pytrace=False)
 
 
 def test_every_package_has_its_place_in_the_house(sources: Sources) -> None:
