@@ -29,7 +29,8 @@ from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.steps.clean.clean import clean_month
 from taxi_assets.steps.clean.clean import csv_queries as clean_csv
-from taxi_assets.steps.files.raw_file import CleanMonth, RawFile
+from taxi_assets.steps.files.clean_file import CleanMonth
+from taxi_assets.steps.files.raw_file import RawFile
 from taxi_assets.steps.postgres.load import load_month, prepare_database
 from taxi_assets.steps.raw.fetch import fetch_month
 

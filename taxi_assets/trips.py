@@ -67,7 +67,7 @@ class Trips:
         """
         from pyarrow import dataset as arrow_dataset
 
-        from taxi_assets.steps.clean.schema import arrow_schema
+        from taxi_assets.datasets.columns import arrow_schema
 
         # With the registry's schema, a month that was cleaned before a column was added has it as NULL.
         months = cast(

@@ -121,8 +121,8 @@ def _reason(failure: dg.DagsterEvent) -> str:
 
 
 def _shown_months(settings: Settings, instance: dg.DagsterInstance) -> list[ShownMonth]:
-    from taxi_assets.orchestration.checks.clean import rows_of
     from taxi_assets.orchestration.resources.targets import trips_database
+    from taxi_assets.steps.files.clean_file import rows_of
     from taxi_assets.steps.postgres.load import count_month
 
     conninfo = trips_database(settings)

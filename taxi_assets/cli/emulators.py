@@ -34,7 +34,7 @@ import requests
 from taxi_assets.errors import PassingError, SettingsError
 from taxi_assets.settings import PROJECT_ROOT
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 ENVIRONMENT = PROJECT_ROOT / ".venv-emulators"
 START_SECONDS = 120.0
@@ -133,7 +133,7 @@ def running_emulators(root: Path | None = None) -> Generator[Emulators]:
         deadline = time.monotonic() + START_SECONDS
         storage.wait_until_ready(deadline)
         bigquery.wait_until_ready(deadline)
-        log.info("emulators answer: storage at %s, BigQuery at %s", storage_host, bigquery_host)
+        logger.info("emulators answer: storage at %s, BigQuery at %s", storage_host, bigquery_host)
         yield Emulators(storage_host, bigquery_host, buckets)
 
 

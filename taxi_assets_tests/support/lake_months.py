@@ -11,7 +11,9 @@ from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.columns import Column, ColumnType
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
-from taxi_assets.steps.files.raw_file import CleanMonth, Edition, RawFile
+from taxi_assets.steps.files.clean_file import CleanMonth
+from taxi_assets.steps.files.formats import Edition
+from taxi_assets.steps.files.raw_file import RawFile
 from taxi_assets.steps.files.sql import identifier, literal
 
 YELLOW = TripMonth("yellow", "2019-01")

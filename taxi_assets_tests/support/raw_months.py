@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
-from taxi_assets.steps.files.raw_file import Edition, RawFile
+from taxi_assets.steps.files.formats import Edition
+from taxi_assets.steps.files.raw_file import RawFile
 from taxi_assets.steps.raw.verify import verify
 
 YELLOW_2019 = (

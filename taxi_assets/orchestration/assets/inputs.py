@@ -21,7 +21,8 @@ from taxi_assets.datasets.zones import TAXI_ZONES
 from taxi_assets.errors import NotMaterializedError
 from taxi_assets.orchestration.resources.lake import LakeResource
 from taxi_assets.orchestration.resources.local_files import LocalFiles
-from taxi_assets.steps.files.raw_file import CleanMonth, RawFile, read_manifest, read_manifest_file
+from taxi_assets.steps.files.clean_file import CleanMonth
+from taxi_assets.steps.files.raw_file import RawFile, read_manifest, read_manifest_file
 
 SHA256 = "sha256"
 CONTENT_ID = "content id"
@@ -62,7 +63,7 @@ class Inputs:
         Raises:
             NotMaterializedError: It is neither here nor, in the edition that was materialized last, in the lake.
         """
-        from taxi_assets.steps.clean.clean import read_clean
+        from taxi_assets.steps.files.clean_file import read_clean
         from taxi_assets.steps.lake.bring_back import clean_from_lake
 
         data_dir = self.files.data_dir

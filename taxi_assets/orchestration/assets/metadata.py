@@ -13,19 +13,15 @@ from dagster import MetadataValue, TableColumn, TableSchema
 
 from taxi_assets.datasets.columns import Column, Dataset, Lookup
 from taxi_assets.datasets.months import TripMonth
-from taxi_assets.steps.files.raw_file import CleanMonth, RawFile
+from taxi_assets.orchestration.names import VALIDATOR
+from taxi_assets.steps.files.clean_file import CleanMonth
+from taxi_assets.steps.files.raw_file import RawFile
 from taxi_assets.steps.files.sql import escape_glob, identifier
 from taxi_assets.steps.lake.copy import LakeMonth
 from taxi_assets.steps.raw.sources import validator_of
-from taxi_assets.steps.warehouse.load import WarehouseMonth
+from taxi_assets.steps.warehouse.warehouse import WarehouseMonth
 
 PREVIEW_ROWS = 5
-
-VALIDATOR = "validator"
-"""What identifies the file at its source; the sensor new_months compares it with what the source says."""
-
-LANDED = "landed"
-"""There on raw files that a person dropped into the landing folder."""
 
 
 def table_schema(dataset: Dataset) -> TableSchema:

@@ -6,8 +6,9 @@ from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.orchestration import names as tags
 from taxi_assets.orchestration.assets.materialize import Metadata, materialize_months
-from taxi_assets.orchestration.assets.metadata import LANDED, raw_metadata
+from taxi_assets.orchestration.assets.metadata import raw_metadata
 from taxi_assets.orchestration.assets.trip_asset import trip_asset
+from taxi_assets.orchestration.names import LANDED
 from taxi_assets.orchestration.resources.local_files import LocalFiles
 from taxi_assets.orchestration.resources.source import Source
 

@@ -24,7 +24,7 @@ from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.orchestration import names as tags
 from taxi_assets.orchestration.partitions import TIMEZONE, months_of
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 LONGEST_ERROR = 1500
 """Characters of an error's text; Slack cuts messages at some thousand."""
@@ -49,7 +49,7 @@ class Alerts(dg.ConfigurableResource):  # pyright: ignore[reportMissingTypeArgum
 
     def send(self, text: str) -> bool:
         """Logs the message and posts it; True when it was posted. Never raises over the webhook."""
-        log.warning("%s", text)
+        logger.warning("%s", text)
         if not self.webhook:
             return False
         import requests
@@ -60,7 +60,7 @@ class Alerts(dg.ConfigurableResource):  # pyright: ignore[reportMissingTypeArgum
         except requests.RequestException as error:
             # Without its text: it quotes the URL, which is a secret.
             status = error.response.status_code if error.response is not None else type(error).__name__
-            log.error("the alert above was not delivered to TAXI_ALERT_WEBHOOK: %s", status)  # noqa: TRY400
+            logger.error("the alert above was not delivered to TAXI_ALERT_WEBHOOK: %s", status)  # noqa: TRY400
             return False
         return True
 
@@ -124,7 +124,7 @@ def alert_on_failure(context: dg.RunFailureSensorContext, alerts: Alerts) -> Non
     """One alert a failure: of a run and its retries, the last one speaks."""
     run = context.instance.get_run_by_id(context.dagster_run.run_id) or context.dagster_run
     if run.tags.get(WILL_RETRY_TAG) == "true":
-        log.info("run %s failed and is tried again; no alert yet", run.run_id)
+        logger.info("run %s failed and is tried again; no alert yet", run.run_id)
         return
     alerts.send(
         failure_text(run, _failed_steps(context), context.failure_event.message or "", alerts.run_link(run.run_id))

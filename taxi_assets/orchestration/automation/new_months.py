@@ -23,8 +23,8 @@ from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import SourceUnavailableError
 from taxi_assets.orchestration import names as tags
-from taxi_assets.orchestration.assets.metadata import LANDED, VALIDATOR
 from taxi_assets.orchestration.automation.jobs import LOAD_JOBS
+from taxi_assets.orchestration.names import LANDED, VALIDATOR
 from taxi_assets.orchestration.publication import newest_months, today_in_new_york
 from taxi_assets.orchestration.resources.source import Source
 

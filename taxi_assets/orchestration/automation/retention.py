@@ -16,15 +16,16 @@ from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import TaxiAssetsError
-from taxi_assets.orchestration.checks.clean import rows_of
 from taxi_assets.orchestration.partitions import TIMEZONE
 from taxi_assets.orchestration.resources.lake import LakeResource
 from taxi_assets.orchestration.resources.local_files import LocalFiles
 from taxi_assets.orchestration.resources.postgres import Postgres
 from taxi_assets.orchestration.resources.warehouse import WarehouseResource
+from taxi_assets.steps.files.clean_file import rows_of
 from taxi_assets.steps.files.raw_file import RawFile, read_manifest
-from taxi_assets.steps.lake.copy import Lake, lake_rows, raw_name
-from taxi_assets.steps.warehouse.load import Warehouse
+from taxi_assets.steps.lake.copy import lake_rows
+from taxi_assets.steps.lake.lake import Lake, raw_name
+from taxi_assets.steps.warehouse.warehouse import Warehouse
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def judge(month: TripMonth, raw: RawFile, stores: Stores) -> RawVerdict:
 
 
 def _missing_somewhere(month: TripMonth, raw: RawFile, stores: Stores) -> str:
-    from taxi_assets.steps.clean.clean import read_clean
+    from taxi_assets.steps.files.clean_file import read_clean
     from taxi_assets.steps.postgres.load import count_month
 
     clean = read_clean(month, stores.data_dir)

@@ -1,8 +1,6 @@
 """Checks of ``clean``: every published line accounted for, contents as registered, oddities counted."""
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, cast
 
 from dagster import (
     AssetCheckExecutionContext,
@@ -18,6 +16,7 @@ from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.orchestration.checks.months import Finding, Look, MonthCheck, results
 from taxi_assets.orchestration.resources.local_files import LocalFiles
+from taxi_assets.steps.files.clean_file import rows_of
 from taxi_assets.steps.files.raw_file import read_manifest
 from taxi_assets.steps.files.sql import escape_glob, identifier
 
@@ -71,33 +70,6 @@ def accounted_for(month: TripMonth, data_dir: DataDir) -> Finding:
         note=f"{raw.path.name} has {raw.published_rows:,} data lines, but clean and rejected hold "
         f"{clean:,} + {rejected:,}",
     )
-
-
-def rows_of(data_dir: DataDir, month: TripMonth) -> tuple[int, int]:
-    """Rows in the month's clean and rejected files, from their footers."""
-    return clean_rows(data_dir, month), _rows(data_dir.rejected(month))
-
-
-def clean_rows(data_dir: DataDir, month: TripMonth) -> int:
-    """Rows in the month's clean file. Where it was fetched from the lake, there is no rejected file beside it."""
-    return _rows(data_dir.clean(month))
-
-
-def _rows(path: Path) -> int:
-    from pyarrow import parquet
-
-    return int(cast("Any", parquet.read_metadata(path)).num_rows)
-
-
-def total_of(data_dir: DataDir, month: TripMonth, column: str) -> float | None:
-    """Sum of a column over the month's clean file."""
-    import duckdb
-
-    with duckdb.connect() as connection:
-        found = connection.execute(
-            f"SELECT sum({identifier(column)}) FROM read_parquet(?)", [escape_glob(str(data_dir.clean(month)))]
-        ).fetchone()
-    return None if found is None else found[0]
 
 
 def contents_as_registered(month: TripMonth, dataset: Dataset, data_dir: DataDir) -> Finding:

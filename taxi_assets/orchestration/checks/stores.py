@@ -17,12 +17,12 @@ from dagster import (
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
-from taxi_assets.orchestration.checks.clean import clean_rows, total_of
 from taxi_assets.orchestration.checks.months import Finding, Look, MonthCheck, results
 from taxi_assets.orchestration.resources.lake import LakeResource
 from taxi_assets.orchestration.resources.local_files import LocalFiles
 from taxi_assets.orchestration.resources.postgres import Postgres
 from taxi_assets.orchestration.resources.warehouse import WarehouseResource
+from taxi_assets.steps.files.clean_file import clean_rows, total_of
 from taxi_assets.steps.lake.copy import lake_rows
 
 ZONES_ARE_KNOWN = MonthCheck(

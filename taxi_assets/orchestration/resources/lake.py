@@ -6,7 +6,7 @@ from pathlib import Path
 from dagster import ConfigurableResource, InitResourceContext
 
 from taxi_assets.orchestration.resources.gcp import GcpAccess
-from taxi_assets.steps.lake.copy import Lake
+from taxi_assets.steps.lake.lake import Lake
 
 
 class LakeResource(ConfigurableResource, ABC):  # pyright: ignore[reportMissingTypeArgument]  # it yields no value

@@ -8,7 +8,8 @@ from dagster import ConfigurableResource
 
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
-from taxi_assets.steps.files.raw_file import OnProgress, RawFile, no_progress
+from taxi_assets.steps.files.progress import OnProgress, no_progress
+from taxi_assets.steps.files.raw_file import RawFile
 
 if TYPE_CHECKING:
     from taxi_assets.steps.raw.fetch import FetchedMonth, Probe

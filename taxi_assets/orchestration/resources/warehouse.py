@@ -6,7 +6,7 @@ from pathlib import Path
 from dagster import ConfigurableResource
 
 from taxi_assets.orchestration.resources.gcp import GcpAccess
-from taxi_assets.steps.warehouse.load import Warehouse
+from taxi_assets.steps.warehouse.warehouse import Warehouse
 
 
 class WarehouseResource(ConfigurableResource, ABC):  # pyright: ignore[reportMissingTypeArgument]  # it yields no value

@@ -16,7 +16,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 import duckdb
 
@@ -30,12 +30,14 @@ from taxi_assets.steps.clean.csv_queries import LOST_ITS_PLACE, CsvQueries
 from taxi_assets.steps.clean.line_numbers import blank_lines_query
 from taxi_assets.steps.clean.oddities import count_oddities
 from taxi_assets.steps.clean.parquet_queries import ParquetQueries, describe
-from taxi_assets.steps.clean.schema import fingerprint
+from taxi_assets.steps.clean.rules import fingerprint
 from taxi_assets.steps.clean.zones import clean_zones
+from taxi_assets.steps.files.clean_file import FOOTER_KEY, CleanMonth, clean_file_of, read_clean, read_clean_copy
+from taxi_assets.steps.files.disk import full_disk_reported
 from taxi_assets.steps.files.duckdb_connection import errors_explained, reporting, working_connection
-from taxi_assets.steps.files.raw_file import CleanMonth, OnProgress, RawFile, no_progress
+from taxi_assets.steps.files.progress import OnProgress, no_progress
+from taxi_assets.steps.files.raw_file import RawFile
 from taxi_assets.steps.files.sql import escape_glob, literal
-from taxi_assets.steps.raw.slot import full_disk_reported
 
 __all__ = ["clean_month", "clean_zones", "content_id", "count_oddities", "read_clean", "read_clean_copy"]
 
@@ -45,7 +47,6 @@ CLEAN_VERSION = 1
 ROW_GROUP_ROWS = 122_880
 """DuckDB's own size, and the unit in which readers work side by side."""
 
-_FOOTER_KEY = "taxi_assets"
 _DOUBTFUL = "doubtful"
 _NO_REFUSED_LINES = "SELECT 0::BIGINT AS line_number, '' AS reason, '' AS line WHERE false"
 
@@ -111,7 +112,7 @@ def clean_month(
         connection.execute("SET disabled_optimizers = 'filter_pushdown'")
         making = _Making(raw, month, identity, connection, clean_file, rejected_file, on_progress)
         figures = making.from_parquet() if raw.edition == "parquet" else making.from_csv()
-    result = _clean_month(month, data_dir, making.footer(figures))
+    result = clean_file_of(month, data_dir, making.footer(figures))
     logger.info(
         "%s: %s clean, %s refused of %s",
         month,
@@ -120,35 +121,6 @@ def clean_month(
         f"{raw.published_rows:,}",
     )
     return result
-
-
-def read_clean(month: TripMonth, data_dir: DataDir) -> CleanMonth | None:
-    """The month as it was last cleaned, from the footers of its two files.
-
-    Returns:
-        None when there is no clean month: a file is missing, is not one of ours, or the two do not belong together
-        because a run was killed between them.
-    """
-    clean, rejected = _read_footer(data_dir.clean(month)), _read_footer(data_dir.rejected(month))
-    if clean is None or clean != rejected:
-        return None
-    try:
-        return _clean_month(month, data_dir, clean)
-    except (KeyError, TypeError):
-        return None
-
-
-def read_clean_copy(file: BinaryIO, month: TripMonth, data_dir: DataDir) -> CleanMonth | None:
-    """The figures of a clean file that lies elsewhere, from its own footer alone.
-
-    Returns:
-        With the paths that it would have here; None when it is not a clean file of ours.
-    """
-    footer = _read_footer(file)
-    try:
-        return None if footer is None else _clean_month(month, data_dir, footer)
-    except (KeyError, TypeError):
-        return None
 
 
 def content_id(raw: RawFile, month: TripMonth) -> str:
@@ -250,7 +222,7 @@ class _Making:
         footer = json.dumps(self.footer(figures))
         written = self.connection.execute(
             f"COPY ({query}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd, "
-            f"ROW_GROUP_SIZE {ROW_GROUP_ROWS}, KV_METADATA {{{_FOOTER_KEY}: {literal(footer)}}})"
+            f"ROW_GROUP_SIZE {ROW_GROUP_ROWS}, KV_METADATA {{{FOOTER_KEY}: {literal(footer)}}})"
         ).fetchone()
         return int(written[0]) if written else 0
 
@@ -278,21 +250,3 @@ class _Making:
                 f"{self.raw.path}: all {figures.rejected_rows:,} lines are refused, so it is not a file of "
                 f"{self.month.dataset} trips. Nothing was published; look at its first lines"
             )
-
-
-def _clean_month(month: TripMonth, data_dir: DataDir, footer: Mapping[str, Any]) -> CleanMonth:
-    return CleanMonth(path=data_dir.clean(month), rejected_path=data_dir.rejected(month), **footer)
-
-
-def _read_footer(file: Path | BinaryIO) -> dict[str, Any] | None:
-    """What a file's footer keeps, or None when it is not a finished file of ours."""
-    from pyarrow import parquet
-
-    if isinstance(file, Path) and not file.is_file():
-        return None
-    try:
-        metadata = cast("dict[bytes, bytes] | None", cast("Any", parquet.read_metadata(file)).metadata)
-        footer: dict[str, Any] = json.loads((metadata or {})[_FOOTER_KEY.encode()])
-    except (KeyError, OSError, ValueError):  # pyarrow's complaints about a broken file are ValueErrors or OSErrors
-        return None
-    return footer

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, cast
 from taxi_assets.datasets.columns import Column, Dataset
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import LayoutError
-from taxi_assets.steps.clean.csv_layout import ColumnMap, map_columns
 from taxi_assets.steps.clean.values import NULL_TYPE, cannot_fail, from_type, is_blank, refusal, table_row
+from taxi_assets.steps.files.header import ColumnMap, map_columns
 from taxi_assets.steps.files.sql import escape_glob, identifier, literal
 
 if TYPE_CHECKING:

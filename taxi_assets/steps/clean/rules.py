@@ -10,6 +10,8 @@ negative fares, clocks were set to 2001 or 2098, and analysts want to see both.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass, field
 
 from taxi_assets.datasets.columns import Column, ColumnType, Dataset
@@ -171,3 +173,26 @@ def _unlisted(column: Column) -> OddRule:
 
 def _literal(value: int | str, kind: ColumnType) -> str:
     return f"'{value}'" if kind is ColumnType.TEXT else str(value)
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """Identifies what the registry and the rules make of a file, hexadecimal.
+
+    It changes with names, types, aliases, codes and refusal rules, on which the rows of a clean month depend, and not
+    with descriptions and meanings, on which they do not.
+    """
+    facts = {
+        "columns": [_facts(column) for column in dataset.table_columns],
+        "rules": [(rule.name, rule.predicate) for rule in REFUSE],
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _facts(column: Column) -> dict[str, object]:
+    return {
+        "name": column.name,
+        "type": column.type.name,
+        "aliases": column.aliases,
+        "codes": dict(column.codes),
+        "required": column.required,
+    }

@@ -16,7 +16,7 @@ from uuid import uuid4
 import duckdb
 
 from taxi_assets.errors import BrokenFileError, StorageFullError
-from taxi_assets.steps.files.raw_file import OnProgress, no_progress
+from taxi_assets.steps.files.progress import OnProgress, no_progress
 
 DEFAULT_MEMORY = "750MB"
 """What DuckDB may hold. More is not faster: the work is a stream."""

@@ -7,13 +7,19 @@ from __future__ import annotations
 
 import logging
 import time
-
-from taxi_assets.steps.files.raw_file import OnProgress
+from collections.abc import Callable
 
 SECONDS_BETWEEN_LINES = 5.0
 _MEGABYTE = 1_000_000
 
 logger = logging.getLogger(__name__)
+
+OnProgress = Callable[[int, int | None], None]
+"""Called with what is done and the total (None: unknown), in bytes or rows as the step documents."""
+
+
+def no_progress(done: int, total: int | None) -> None:
+    """Nobody is watching."""
 
 
 class TransferProgress:

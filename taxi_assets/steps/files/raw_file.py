@@ -7,23 +7,14 @@ them again. Not here: how they are made.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from taxi_assets.data_dir import published_atomically
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import BrokenFileError
-
-Edition = Literal["csv", "csv.gz", "parquet"]
-
-OnProgress = Callable[[int, int | None], None]
-"""Called with what is done and the total (None: unknown), in bytes or rows as the step documents."""
-
-
-def no_progress(done: int, total: int | None) -> None:
-    """Nobody is watching."""
+from taxi_assets.steps.files.formats import Edition
 
 
 @dataclass(frozen=True)
@@ -106,34 +97,3 @@ def read_manifest_file(manifest: Path) -> RawFile | None:
     if not raw.path.is_file() or raw.path.stat().st_size != raw.bytes:
         return None
     return raw
-
-
-@dataclass(frozen=True)
-class CleanMonth:
-    """A month's clean Parquet and the figures that are kept in its footer.
-
-    Attributes:
-        path: ``clean/<dataset>/<stem>.parquet``.
-        rejected_path: ``rejected/<dataset>/<stem>.parquet``.
-        rows: Trips in the clean file.
-        rejected_rows: Lines refused.
-        published_rows: Data lines of the raw file; equals ``rows + rejected_rows``.
-        content_id: Identifies raw bytes and cleaning rules together, hexadecimal: equal ids, equal rows.
-        raw_sha256: Of the raw file it was made from.
-        source: As in :class:`RawFile`.
-        synthetic: As in :class:`RawFile`.
-        unreadable: For each optional column, how many values could not be read and became NULL.
-        unchanged: This call found the month already clean and did nothing.
-    """
-
-    path: Path
-    rejected_path: Path
-    rows: int
-    rejected_rows: int
-    published_rows: int
-    content_id: str
-    raw_sha256: str
-    source: str
-    synthetic: bool
-    unreadable: dict[str, int]
-    unchanged: bool = False

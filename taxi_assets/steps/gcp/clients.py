@@ -15,7 +15,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from taxi_assets.errors import PermanentError, SettingsError, StoreAccessError, StoreUnavailableError, TaxiAssetsError
+from taxi_assets.errors import (
+    LayoutError,
+    PermanentError,
+    SettingsError,
+    StoreAccessError,
+    StoreUnavailableError,
+    TaxiAssetsError,
+)
 from taxi_assets.settings import GCP_KEYS, Settings
 
 if TYPE_CHECKING:
@@ -237,3 +244,17 @@ def _errors_in_body(response: Any) -> list[Any]:
         return list(response.json()["error"]["errors"])
     except (AttributeError, ValueError, KeyError, TypeError):
         return []
+
+
+MANAGED_BY = {"managed-by": "taxi_assets"}
+
+
+def quoted(name: str) -> str:
+    """A name as BigQuery's quoted identifier.
+
+    Raises:
+        LayoutError: It has a backtick, which no name of BigQuery has.
+    """
+    if "`" in name or "\\" in name:
+        raise LayoutError(f"{name!r} is not a name that BigQuery allows")
+    return f"`{name}`"

@@ -19,22 +19,23 @@ from taxi_assets.steps.gcp.clients import (
     BUCKET_ROLE,
     DATA_ROLE,
     JOB_ROLE,
+    MANAGED_BY,
     OBJECT_ROLE,
     GcpNames,
     bigquery_client,
     bigquery_retry,
     explained,
     gcp_names,
+    quoted,
     storage_client,
     storage_retry,
 )
-from taxi_assets.steps.warehouse.bigquery_tables import MANAGED_BY, quoted
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import Client as BigQueryClient
     from google.cloud.storage import Client as StorageClient
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 20.0
 """A preflight should say no soon; the steps themselves are more patient."""
@@ -65,7 +66,7 @@ def check_gcp(settings: Settings, *, patience: float = PATIENCE_SECONDS) -> None
     _check_locations(names, bucket_location, dataset_location)
     _try_objects(storage, names, patience)
     _try_tables(bigquery, names, patience)
-    log.info("gcp: gs://%s and %s.%s in %s are ready", names.bucket, names.project, names.dataset, names.location)
+    logger.info("gcp: gs://%s and %s.%s in %s are ready", names.bucket, names.project, names.dataset, names.location)
 
 
 def _ensure_bucket(client: StorageClient, names: GcpNames, patience: float) -> str:
@@ -74,7 +75,7 @@ def _ensure_bucket(client: StorageClient, names: GcpNames, patience: float) -> s
     with explained(f"gs://{names.bucket}: looking", role=f"{role}GCP_BUCKET_NAME to another name", kept=_KEPT):
         bucket = cast("Any", client.lookup_bucket(names.bucket, retry=retry))
         if bucket is None:
-            log.info("gcp: making the bucket gs://%s in %s", names.bucket, names.location)
+            logger.info("gcp: making the bucket gs://%s in %s", names.bucket, names.location)
             bucket = client.bucket(names.bucket)
             bucket.iam_configuration.uniform_bucket_level_access_enabled = True
             bucket.iam_configuration.public_access_prevention = "enforced"
@@ -82,7 +83,7 @@ def _ensure_bucket(client: StorageClient, names: GcpNames, patience: float) -> s
             client.create_bucket(bucket, project=names.project, location=names.location, retry=retry)
             bucket = cast("Any", client.get_bucket(names.bucket, retry=retry))
         elif bucket.iam_configuration.public_access_prevention != "enforced":
-            log.warning("gs://%s does not refuse public access; `gcloud storage buckets update gs://%s "
+            logger.warning("gs://%s does not refuse public access; `gcloud storage buckets update gs://%s "
                         "--public-access-prevention` changes that", names.bucket, names.bucket)  # fmt: skip
     return str(bucket.location)
 
@@ -97,7 +98,7 @@ def _ensure_dataset(client: BigQueryClient, names: GcpNames, patience: float) ->
         try:
             dataset = client.get_dataset(dataset_id, retry=retry)
         except NotFound:
-            log.info("gcp: making the dataset %s in %s", dataset_id, names.location)
+            logger.info("gcp: making the dataset %s in %s", dataset_id, names.location)
             wanted = Dataset(dataset_id)
             wanted.location = names.location
             wanted.labels = dict(MANAGED_BY)

@@ -17,10 +17,14 @@ from datetime import datetime, timezone
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import BrokenFileError, NotMaterializedError, StoreUnavailableError
-from taxi_assets.steps.clean.clean import read_clean_copy
-from taxi_assets.steps.files.raw_file import CleanMonth, Edition, OnProgress, RawFile, no_progress
-from taxi_assets.steps.lake.copy import Lake, clean_name, fetch_clean, raw_name
-from taxi_assets.steps.raw.slot import RawSlot, discard, full_disk_reported
+from taxi_assets.steps.files.clean_file import CleanMonth, read_clean_copy
+from taxi_assets.steps.files.disk import full_disk_reported
+from taxi_assets.steps.files.formats import Edition
+from taxi_assets.steps.files.progress import OnProgress, no_progress
+from taxi_assets.steps.files.raw_file import RawFile
+from taxi_assets.steps.lake.copy import fetch_clean
+from taxi_assets.steps.lake.lake import Lake, clean_name, raw_name
+from taxi_assets.steps.raw.slot import RawSlot, discard
 from taxi_assets.steps.raw.sources import EDITIONS, Wanted
 from taxi_assets.steps.raw.verify import verify
 

@@ -7,80 +7,18 @@ themselves, a folder (``lake_folder.py``) and a GCS bucket (``lake_gcs.py``), wh
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, cast
 
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import BrokenFileError, CountMismatchError, NotMaterializedError
-from taxi_assets.steps.files.raw_file import CleanMonth, OnProgress, RawFile, no_progress
+from taxi_assets.steps.files.clean_file import CleanMonth
+from taxi_assets.steps.files.formats import parquet_rows
+from taxi_assets.steps.files.progress import OnProgress, no_progress
+from taxi_assets.steps.files.raw_file import RawFile
+from taxi_assets.steps.lake.lake import Lake, clean_name, raw_name
 
-log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class ObjectInfo:
-    """One object as it lies in a lake.
-
-    Attributes:
-        name: Below the lake's root, with forward slashes: ``clean/yellow/yellow_tripdata_2019-01.parquet``.
-        uri: Where it is, for people and engines: ``gs://bucket/name`` or ``file:///folder/name``.
-        bytes: Its size.
-        version: Changes whenever the content is replaced: the generation in GCS, modification time in a folder.
-        metadata: Facts kept with it. GCS: those given to ``put``, and ``sha256``. Folder: none.
-    """
-
-    name: str
-    uri: str
-    bytes: int
-    version: str
-    metadata: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class PutResult:
-    """What ``put`` left in the lake, and whether it had to write (False: the same bytes were there already)."""
-
-    info: ObjectInfo
-    written: bool
-
-
-class Lake(Protocol):
-    """A folder or a bucket. Every write publishes a whole object or nothing.
-
-    All methods raise ``StoreUnavailableError`` when the lake cannot be reached after every retry.
-    """
-
-    def put(
-        self, local: Path, name: str, *, metadata: Mapping[str, str], on_progress: OnProgress = no_progress
-    ) -> PutResult:
-        """Makes ``name`` hold the bytes of ``local``, unless it does already. Progress is in bytes."""
-        ...
-
-    def get(self, name: str, local: Path, *, on_progress: OnProgress = no_progress) -> bool:
-        """Fetches an object to a local path, verified and published atomically; False when there is none."""
-        ...
-
-    def stat(self, name: str) -> ObjectInfo | None:
-        """What is known of an object without reading it, or None when there is none."""
-        ...
-
-    def open(self, name: str) -> BinaryIO:
-        """A seekable stream of an object; a reader of a Parquet footer reads little more than the footer.
-
-        Raises:
-            NotMaterializedError: There is no such object.
-        """
-        ...
-
-    def names(self, prefix: str) -> list[str]:
-        """Names of the objects whose name starts with ``prefix``, sorted."""
-        ...
-
-    def delete(self, name: str) -> None:
-        """Removes an object; an object that is gone already is no error."""
-        ...
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -113,16 +51,6 @@ class LakeMonth:
     def unchanged(self) -> bool:
         """Nothing was written and nothing removed."""
         return not self.uploaded and not self.removed
-
-
-def raw_name(dataset: str, file_name: str) -> str:
-    """The object of a published file: ``raw/yellow/yellow_tripdata_2019-01.csv.gz``."""
-    return f"raw/{dataset}/{file_name}"
-
-
-def clean_name(month: TripMonth) -> str:
-    """The object of a clean month: ``clean/yellow/yellow_tripdata_2019-01.parquet``."""
-    return f"clean/{month.dataset}/{month.stem}.parquet"
 
 
 def copy_month(
@@ -179,7 +107,7 @@ def copy_month(
     )
     older = [name for name in lake.names(raw_name(month.dataset, f"{month.stem}.")) if name != raw_object]
     for name in older:
-        log.info("%s: removing %s from the lake, replaced by %s", month, name, raw_object)
+        logger.info("%s: removing %s from the lake, replaced by %s", month, name, raw_object)
         lake.delete(name)
     return LakeMonth(
         raw_uri=raw_put.info.uri,
@@ -231,15 +159,3 @@ def fetch_clean(lake: Lake, month: TripMonth, local: Path, *, on_progress: OnPro
         raise NotMaterializedError(
             f"{month}: {clean_name(month)} is not in the lake; materialize lake/{month.table} of this month"
         )
-
-
-def parquet_rows(file: Path | BinaryIO) -> int:
-    """Rows of a Parquet file by its footer.
-
-    Raises:
-        ValueError: It is not a Parquet file.
-    """
-    from pyarrow import parquet
-
-    footer = cast("Any", parquet.read_metadata(file))
-    return int(footer.num_rows)

@@ -28,17 +28,17 @@ from taxi_assets.errors import (
     StoreUnavailableError,
     TaxiAssetsError,
 )
-from taxi_assets.steps.files.raw_file import OnProgress, no_progress
-from taxi_assets.steps.lake.copy import ObjectInfo, PutResult
+from taxi_assets.steps.files.progress import OnProgress, no_progress
+from taxi_assets.steps.lake.lake import ObjectInfo, PutResult
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 class FolderLake:
-    """A lake in a folder; implements :class:`taxi_assets.steps.lake.copy.Lake`."""
+    """A lake in a folder; implements :class:`taxi_assets.steps.lake.lake.Lake`."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
@@ -60,7 +60,7 @@ class FolderLake:
                     _link_or_copy(local, partial)
             except OSError as error:
                 raise _explained(error, target) from error
-            log.info("lake: %s, %.1f MB", target, size / 1e6)
+            logger.info("lake: %s, %.1f MB", target, size / 1e6)
         on_progress(size, size)
         return PutResult(self._info(name, target), written)
 

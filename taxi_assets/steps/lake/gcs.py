@@ -17,15 +17,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, cast
 
 from taxi_assets.data_dir import published_atomically
 from taxi_assets.errors import BrokenFileError, NotMaterializedError, StoreUnavailableError
-from taxi_assets.steps.files.progress import TransferProgress
-from taxi_assets.steps.files.raw_file import OnProgress, no_progress
+from taxi_assets.steps.files.progress import OnProgress, TransferProgress, no_progress
 from taxi_assets.steps.gcp.clients import OBJECT_ROLE, RETRY_SECONDS, explained, storage_retry
-from taxi_assets.steps.lake.copy import ObjectInfo, PutResult
+from taxi_assets.steps.lake.lake import ObjectInfo, PutResult
 
 if TYPE_CHECKING:
     from google.cloud.storage import Client
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 Blob: TypeAlias = Any
 """``google.cloud.storage.Blob``, whose methods are not typed."""
@@ -47,7 +46,7 @@ _KEPT = "what was there before is still there, whole"
 
 
 class GcsLake:
-    """A lake in a bucket; implements :class:`taxi_assets.steps.lake.copy.Lake`.
+    """A lake in a bucket; implements :class:`taxi_assets.steps.lake.lake.Lake`.
 
     Args:
         client: See :func:`taxi_assets.steps.gcp.clients.storage_client`.
@@ -81,11 +80,11 @@ class GcsLake:
         with explained(f"{self._uri(name)}: looking", role=OBJECT_ROLE, kept=_KEPT):
             present: Blob | None = self._bucket.get_blob(name, retry=self._retry)
         if present is not None and digest.is_of(present):
-            log.info("lake: %s is unchanged", self._uri(name))
+            logger.info("lake: %s is unchanged", self._uri(name))
             on_progress(digest.bytes, digest.bytes)
             return PutResult(_info(present, self._uri(name)), written=False)
         blob = self._upload(local, name, digest, metadata, present, on_progress)
-        log.info("lake: %s, %.1f MB, generation %s", self._uri(name), digest.bytes / 1e6, blob.generation)
+        logger.info("lake: %s, %.1f MB, generation %s", self._uri(name), digest.bytes / 1e6, blob.generation)
         return PutResult(_info(blob, self._uri(name)), written=True)
 
     def _upload(
@@ -193,7 +192,7 @@ class GcsLake:
             try:
                 self._bucket.blob(name).delete(retry=self._retry)
             except NotFound:
-                log.info("lake: %s was gone already", self._uri(name))
+                logger.info("lake: %s was gone already", self._uri(name))
 
     def _uri(self, name: str) -> str:
         return f"gs://{self._bucket.name}/{name}"

@@ -22,7 +22,7 @@ from psycopg import sql
 
 from taxi_assets.datasets.columns import ColumnType, Dataset
 from taxi_assets.errors import BrokenFileError, LayoutError
-from taxi_assets.steps.files.raw_file import OnProgress
+from taxi_assets.steps.files.progress import OnProgress
 from taxi_assets.steps.postgres.connection import connection
 
 BATCH_ROWS = 8192

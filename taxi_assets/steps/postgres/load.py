@@ -29,14 +29,14 @@ from uuid import uuid4
 
 import psycopg
 from psycopg import sql
-from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay
-from tenacity import wait_random_exponential as random_exponential
 
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
-from taxi_assets.errors import CountMismatchError, LayoutError, StoreUnavailableError
-from taxi_assets.steps.files.raw_file import CleanMonth, OnProgress, no_progress
+from taxi_assets.errors import CountMismatchError
+from taxi_assets.steps.files.clean_file import CleanMonth
+from taxi_assets.steps.files.progress import OnProgress, no_progress
 from taxi_assets.steps.postgres.connection import Connection, connection
+from taxi_assets.steps.postgres.swap import SWAP_PATIENCE, attached_partition, swap_in
 from taxi_assets.steps.postgres.tables import (
     PARTITIONS,
     Names,
@@ -50,13 +50,8 @@ from taxi_assets.steps.postgres.tables import (
 
 __all__ = ["LoadedMonth", "count_month", "load_month", "prepare_database", "sum_month"]
 
-# While the swap waits for a reader, everybody else waits behind the swap: it gives up quickly and comes back. Longer
-# than deadlock_timeout (1 s), after which PostgreSQL sends away an autovacuum that is in the way.
-_LOCK_TIMEOUT = "2s"
-SWAP_PATIENCE = 600.0
-"""Seconds for which the swap keeps coming back before the load fails and may be retried."""
 
-_logger = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -78,19 +73,6 @@ class LoadedMonth:
     bytes_loaded: int
     unchanged: bool
     seconds: float
-
-
-@dataclass(frozen=True)
-class _Attached:
-    """The partition that holds a month now."""
-
-    schema: str
-    name: str
-    content_id: str | None
-
-    @property
-    def identifier(self) -> sql.Identifier:
-        return sql.Identifier(self.schema, self.name)
 
 
 def load_month(
@@ -149,12 +131,12 @@ def load_month(
                     )
                     _all_rows_arrived(copied.rows, clean)
                     indexes = _finish(server, table, month, clean)
-                    _swap(server, names, table, indexes, swap_patience)
+                    swap_in(server, names, table, indexes, swap_patience)
     seconds = time.monotonic() - started
     if unchanged:
-        _logger.info("%s: public.%s holds this very content already", month, month.table)
+        logger.info("%s: public.%s holds this very content already", month, month.table)
     else:
-        _logger.info("%s: %s rows into public.%s in %.1f s", month, f"{clean.rows:,}", month.table, seconds)
+        logger.info("%s: %s rows into public.%s in %.1f s", month, f"{clean.rows:,}", month.table, seconds)
     return LoadedMonth(
         rows=clean.rows,
         table=f"public.{month.table}",
@@ -199,7 +181,7 @@ def _only_one(server: Connection, month: TripMonth) -> Generator[None]:
     key = [Names(month).lock]
     row = server.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", key).fetchone()
     if not (row and row[0]):
-        _logger.info("%s: another run is loading this month; waiting for it", month)
+        logger.info("%s: another run is loading this month; waiting for it", month)
         server.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", key)
     try:
         yield
@@ -210,28 +192,10 @@ def _only_one(server: Connection, month: TripMonth) -> Generator[None]:
 
 def _holds(server: Connection, month: TripMonth, clean: CleanMonth) -> bool:
     """Whether the attached partition was made from this very content and still has all its rows."""
-    attached = _attached(server, month)
+    attached = attached_partition(server, month)
     if attached is None or attached.content_id != clean.content_id:
         return False
     return _count(server, attached.identifier) == clean.rows
-
-
-def _attached(server: Connection, month: TripMonth) -> _Attached | None:
-    """The partition of the month, found by its bound and not by its name, which somebody may have changed."""
-    row = server.execute(
-        "SELECT n.nspname, c.relname, obj_description(c.oid, 'pg_class') FROM pg_inherits i "
-        "JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_namespace n ON n.oid = c.relnamespace "
-        "WHERE i.inhparent = to_regclass(%s) "
-        "AND pg_get_expr(c.relpartbound, c.oid) = format('FOR VALUES IN (%%L)', %s::text)",
-        [f"public.{month.table}", month.first_day.isoformat()],
-    ).fetchone()
-    if row is None:
-        return None
-    try:
-        content_id = json.loads(row[2] or "{}").get("content_id")
-    except (ValueError, AttributeError):
-        content_id = None  # somebody else's comment
-    return _Attached(row[0], row[1], content_id)
 
 
 @contextmanager
@@ -253,7 +217,7 @@ def _stand_alone_table(server: Connection, names: Names) -> Generator[str]:
             server.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table))
         except psycopg.Error as error:
             # The connection is gone; a later load or prepare_database drops the table.
-            _logger.debug("%s.%s stays for now: %s", PARTITIONS, name, error)
+            logger.debug("%s.%s stays for now: %s", PARTITIONS, name, error)
 
 
 def _all_rows_arrived(rows: int, clean: CleanMonth) -> None:
@@ -279,68 +243,6 @@ def _finish(server: Connection, name: str, month: TripMonth, clean: CleanMonth) 
     holds = {"content_id": clean.content_id, "rows": clean.rows, "source": clean.source, "synthetic": clean.synthetic}
     server.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(table, sql.Literal(json.dumps(holds))))
     return list(indexes)
-
-
-def _swap(server: Connection, names: Names, loaded: str, indexes: list[str], patience: float) -> None:
-    retrying = Retrying(
-        retry=retry_if_exception_type((psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)),
-        wait=random_exponential(multiplier=0.5, max=15),
-        stop=stop_after_delay(patience),
-        before_sleep=lambda _: _logger.info(
-            "%s: public.%s is held by %s; coming back", names.month, names.month.table, _holders(server, names)
-        ),
-    )
-    try:
-        for attempt in retrying:
-            with attempt:
-                _swap_once(server, names, loaded, indexes)
-    except RetryError as error:
-        raise StoreUnavailableError(
-            f"public.{names.month.table}: other sessions held it for {patience:.0f} s ({_holders(server, names)}), so "
-            f"{names.month} could not be swapped in. The month that was there is kept; end them, or run this again"
-        ) from error
-    except psycopg.errors.DependentObjectsStillExist as error:
-        raise LayoutError(
-            f"{PARTITIONS}.{names.partition}: something depends on it ({error.diag.message_detail}), "
-            f"so it cannot be replaced. Point it at public.{names.month.table}; the month that was there is kept"
-        ) from error
-    except psycopg.errors.DuplicateTable as error:
-        raise LayoutError(
-            f"{PARTITIONS}.{names.partition} exists and is not attached to public.{names.month.table}: somebody "
-            "detached it by hand. Drop or rename it, then run this again"
-        ) from error
-
-
-def _swap_once(server: Connection, names: Names, loaded: str, indexes: list[str]) -> None:
-    """Readers wait for this transaction for as long as its few catalogue writes take."""
-    table, partition = in_partitions(loaded), in_partitions(names.partition)
-    with server.transaction():
-        server.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(_LOCK_TIMEOUT)))
-        old = _attached(server, names.month)
-        if old is not None:
-            server.execute(sql.SQL("ALTER TABLE {} DETACH PARTITION {}").format(names.parent, old.identifier))
-            server.execute(sql.SQL("DROP TABLE {}").format(old.identifier))
-        server.execute(sql.SQL("ALTER TABLE {} RENAME TO {}").format(table, sql.Identifier(names.partition)))
-        for ending in indexes:
-            index = sql.Identifier(f"{names.partition}_{ending}")
-            server.execute(sql.SQL("ALTER INDEX {} RENAME TO {}").format(in_partitions(f"{loaded}_{ending}"), index))
-        server.execute(
-            sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES IN ({})").format(
-                names.parent, partition, sql.Literal(names.month.first_day.isoformat())
-            )
-        )
-        # Implied by the partition bound from here on.
-        server.execute(sql.SQL("ALTER TABLE {} DROP CONSTRAINT is_the_month").format(partition))
-
-
-def _holders(server: Connection, names: Names) -> str:
-    rows = server.execute(
-        "SELECT DISTINCT a.pid, coalesce(nullif(a.application_name, ''), a.usename::text) FROM pg_locks l "
-        "JOIN pg_stat_activity a USING (pid) "
-        "WHERE l.relation = to_regclass(%s) AND l.granted AND a.pid <> pg_backend_pid()",
-        [f"public.{names.month.table}"],
-    ).fetchall()
-    return ", ".join(f"process {pid} of {who}" for pid, who in rows) or "nobody any more"
 
 
 def _count(server: Connection, table: sql.Identifier) -> int:

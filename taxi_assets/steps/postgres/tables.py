@@ -36,7 +36,7 @@ _ZOOMCAMP = Path(__file__).with_name("zoomcamp")
 _OLDEST_SERVER = 140000
 """PostgreSQL 14 is the first with minmax_multi indexes."""
 
-_logger = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -155,9 +155,9 @@ def drop_leftovers(server: Connection) -> None:
             with server.transaction():
                 server.execute("SET LOCAL lock_timeout = '2s'")
                 server.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(in_partitions(name)))
-            _logger.info("Dropped %s.%s, which a load that was killed left behind", PARTITIONS, name)
+            logger.info("Dropped %s.%s, which a load that was killed left behind", PARTITIONS, name)
         except psycopg.errors.LockNotAvailable:
-            _logger.info("%s.%s is still held by a load that is ending; a later run drops it", PARTITIONS, name)
+            logger.info("%s.%s is still held by a load that is ending; a later run drops it", PARTITIONS, name)
         finally:
             server.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [text])
 
@@ -194,7 +194,7 @@ def _add_columns(server: Connection, dataset: Dataset, table: sql.Identifier) ->
     for column in dataset.table_columns:
         there = found.get(column.name)
         if there is None:
-            _logger.info("Adding the new column %s to public.%s", column.name, dataset.table)
+            logger.info("Adding the new column %s to public.%s", column.name, dataset.table)
             server.execute(sql.SQL("ALTER TABLE {} ADD COLUMN {}").format(table, _column_ddl(column)))
         elif there.removesuffix(" without time zone") != column.type.postgres:
             raise LayoutError(

@@ -21,11 +21,13 @@ from typing import Protocol
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import BrokenFileError, NotPublishedError, SettingsError, StorageFullError
-from taxi_assets.steps.files.raw_file import OnProgress, RawFile, no_progress
+from taxi_assets.steps.files.disk import full_disk_reported
+from taxi_assets.steps.files.progress import OnProgress, no_progress
+from taxi_assets.steps.files.raw_file import RawFile
 from taxi_assets.steps.raw.http import http_origin
 from taxi_assets.steps.raw.http_retries import BRIEF, PATIENT, HttpPolicy
 from taxi_assets.steps.raw.local import FolderOrigin, SampleOrigin
-from taxi_assets.steps.raw.slot import RawSlot, discard, full_disk_reported
+from taxi_assets.steps.raw.slot import RawSlot, discard
 from taxi_assets.steps.raw.sources import (
     PUBLISHED,
     ZONES,

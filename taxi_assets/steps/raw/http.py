@@ -18,8 +18,7 @@ from pathlib import Path
 import requests
 
 from taxi_assets.errors import NotPublishedError
-from taxi_assets.steps.files.progress import TransferProgress
-from taxi_assets.steps.files.raw_file import OnProgress
+from taxi_assets.steps.files.progress import OnProgress, TransferProgress
 from taxi_assets.steps.raw.http_retries import (
     HttpPolicy,
     TryFailedError,

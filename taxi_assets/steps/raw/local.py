@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from taxi_assets.errors import NotPublishedError, SourceUnavailableError
-from taxi_assets.steps.files.progress import TransferProgress
-from taxi_assets.steps.files.raw_file import Edition, OnProgress
+from taxi_assets.steps.files.formats import Edition
+from taxi_assets.steps.files.progress import OnProgress, TransferProgress
 from taxi_assets.steps.raw.slot import discard
 from taxi_assets.steps.raw.sources import Candidate, Offer, Wanted
 

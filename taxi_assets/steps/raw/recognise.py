@@ -16,8 +16,8 @@ from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import BrokenFileError, LayoutError
-from taxi_assets.steps.clean.csv_layout import ColumnMap, map_columns
-from taxi_assets.steps.files.raw_file import Edition
+from taxi_assets.steps.files.formats import Edition
+from taxi_assets.steps.files.header import ColumnMap, map_columns
 from taxi_assets.steps.files.sql import identifier
 
 _NAME = re.compile(r"(yellow|green|fhvhv|fhv)_tripdata_(20\d\d-(?:0[1-9]|1[0-2]))(?!\d)", re.IGNORECASE)

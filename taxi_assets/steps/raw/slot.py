@@ -6,7 +6,6 @@ and what is cleaned up. Not here: where the bytes come from.
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 from collections.abc import Generator
@@ -17,11 +16,10 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from taxi_assets.data_dir import published_atomically, remove_leftovers
-from taxi_assets.errors import BrokenFileError, StorageFullError
-from taxi_assets.steps.files.raw_file import Edition, RawFile, manifest_text, read_manifest_file
+from taxi_assets.errors import BrokenFileError
+from taxi_assets.steps.files.formats import Edition
+from taxi_assets.steps.files.raw_file import RawFile, manifest_text, read_manifest_file
 from taxi_assets.steps.raw.sources import EDITIONS, Wanted
-
-_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 logger = logging.getLogger(__name__)
 
@@ -113,21 +111,3 @@ def discard(partial: Path) -> None:
     """Removes a file in the making."""
     sidecar(partial).unlink(missing_ok=True)
     partial.unlink(missing_ok=True)
-
-
-@contextmanager
-def full_disk_reported(label: str, folder: Path) -> Generator[None]:
-    """Turns "no space left", an exceeded quota and a file-size limit into our error.
-
-    Raises:
-        StorageFullError: The disk, quota or file-size limit is exhausted.
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in _NO_SPACE:
-            raise
-        raise StorageFullError(
-            f"{label}: {folder} is full ({error.strerror}). Whatever was there before is untouched and the unfinished "
-            "file was removed; free space or point TAXI_DATA_DIR elsewhere, then run again"
-        ) from error

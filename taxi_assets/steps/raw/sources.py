@@ -13,7 +13,8 @@ from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import SettingsError
-from taxi_assets.steps.files.raw_file import Edition, RawFile
+from taxi_assets.steps.files.formats import Edition
+from taxi_assets.steps.files.raw_file import RawFile
 
 EDITIONS: tuple[Edition, ...] = ("csv.gz", "parquet", "csv")
 """In the order in which a folder or base URL is asked for them: the CSV releases carry the longest history."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, cast
 from isal import igzip, isal_zlib
 
 from taxi_assets.errors import BrokenFileError
-from taxi_assets.steps.files.raw_file import Edition
+from taxi_assets.steps.files.formats import Edition
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

@@ -30,7 +30,7 @@ from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.datasets.zones import FIRST_ZONE, LAST_ZONE
 from taxi_assets.errors import NotPublishedError
-from taxi_assets.steps.files.raw_file import Edition
+from taxi_assets.steps.files.formats import Edition
 from taxi_assets.steps.sample import figures
 from taxi_assets.steps.sample.dice import Dice
 from taxi_assets.steps.sample.dirt import REFUSED_SHARE

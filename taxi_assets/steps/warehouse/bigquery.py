@@ -28,15 +28,15 @@ from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.datasets.zones import TAXI_ZONES
 from taxi_assets.errors import BrokenFileError, CountMismatchError, TaxiAssetsError
-from taxi_assets.steps.gcp.clients import DATA_ROLE, JOB_ROLE, OBJECT_ROLE, RETRY_SECONDS, explained
+from taxi_assets.steps.gcp.clients import DATA_ROLE, JOB_ROLE, MANAGED_BY, OBJECT_ROLE, RETRY_SECONDS, explained, quoted
 from taxi_assets.steps.warehouse.bigquery_jobs import JobContext, JobRunner, label
-from taxi_assets.steps.warehouse.bigquery_tables import LOADED_MONTHS, MANAGED_BY, BigQueryTables, quoted, schema_of
-from taxi_assets.steps.warehouse.load import CleanObject, WarehouseMonth
+from taxi_assets.steps.warehouse.bigquery_tables import LOADED_MONTHS, BigQueryTables, schema_of
+from taxi_assets.steps.warehouse.warehouse import CleanObject, WarehouseMonth
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import Client, ScalarQueryParameter
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 ORPHAN_AGE = timedelta(hours=1)
 """No load of a month takes this long; a staging table that old was left by a killed run."""
@@ -45,7 +45,7 @@ _ROLES = f"{JOB_ROLE} and {DATA_ROLE}"
 
 
 class BigQueryWarehouse:
-    """Tables in one BigQuery dataset; implements :class:`taxi_assets.steps.warehouse.load.Warehouse`.
+    """Tables in one BigQuery dataset; implements :class:`taxi_assets.steps.warehouse.warehouse.Warehouse`.
 
     Args:
         client: See :func:`taxi_assets.steps.gcp.clients.bigquery_client`.
@@ -89,7 +89,7 @@ class BigQueryWarehouse:
         self._tables.ensure_trips(dataset, f"{clean.uri.rpartition('/')[0]}/*.parquet", context)
         unchanged = self._present(month, context) == (clean.content, clean.rows)
         if unchanged:
-            log.info("%s: %s holds this content already", month, self._tables.id_of(month.table))
+            logger.info("%s: %s holds this content already", month, self._tables.id_of(month.table))
         else:
             self._replace(month, dataset, clean, run_id, context)
         return WarehouseMonth(
@@ -237,7 +237,7 @@ class BigQueryWarehouse:
         try:
             self._tables.drop(staging)
         except TaxiAssetsError as error:
-            log.warning("%s could not be removed now and expires by itself: %s", staging, error)
+            logger.warning("%s could not be removed now and expires by itself: %s", staging, error)
 
     def _quoted(self, table: str) -> str:
         return quoted(self._tables.id_of(table))

@@ -18,7 +18,7 @@ from taxi_assets.steps.gcp.clients import RETRY_SECONDS, bigquery_retry, error_r
 if TYPE_CHECKING:
     from google.cloud.bigquery import Client, ScalarQueryParameter, SchemaField
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 Job: TypeAlias = Any
 """A job of Google's client, whose attributes are not typed."""
@@ -133,7 +133,7 @@ class JobRunner:
             stop=stop_after_attempt(ATTEMPTS),
             wait=wait_exponential(multiplier=self._first_wait, max=60) + wait_random(0, self._first_wait),
             retry=retry_if_exception(_may_pass),
-            before_sleep=before_sleep_log(log, logging.WARNING),
+            before_sleep=before_sleep_log(logger, logging.WARNING),
             reraise=True,
         )
         for attempt in repeat:
@@ -153,7 +153,7 @@ class JobRunner:
         try:
             return start(job_id)
         except Conflict:
-            log.info("BigQuery job %s was started already; waiting for it", job_id)
+            logger.info("BigQuery job %s was started already; waiting for it", job_id)
             job: Job = self._client.get_job(job_id, retry=self._retry)
             return job
 

@@ -11,19 +11,17 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, cast
 
-from taxi_assets.datasets.columns import FILE_MONTH, Column, Dataset
+from taxi_assets.datasets.columns import FILE_MONTH, Column, Dataset, full_description
 from taxi_assets.datasets.zones import TAXI_ZONES
 from taxi_assets.errors import LayoutError
-from taxi_assets.steps.gcp.clients import DATA_ROLE, RETRY_SECONDS, bigquery_retry, explained
+from taxi_assets.steps.gcp.clients import DATA_ROLE, MANAGED_BY, RETRY_SECONDS, bigquery_retry, explained, quoted
 from taxi_assets.steps.warehouse.bigquery_jobs import JobContext, JobRunner
-from taxi_assets.steps.warehouse.load import full_description
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import Client, SchemaField, Table
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
-MANAGED_BY = {"managed-by": "taxi_assets"}
 LOADED_MONTHS = "loaded_months"
 STAGING_LIFE = timedelta(hours=6)
 """BigQuery itself removes a staging table after this time, should the run that made it be killed."""
@@ -100,7 +98,7 @@ class BigQueryTables:
             tables: list[Any] = list(self._client.list_tables(self._dataset_id, retry=self._retry))
         for table in tables:
             if table.table_id.startswith(prefix) and table.created is not None and table.created < limit:
-                log.info("removing %s, which a killed run left", self.id_of(table.table_id))
+                logger.info("removing %s, which a killed run left", self.id_of(table.table_id))
                 self.drop(self.id_of(table.table_id))
 
     def _trips_table(self, dataset: Dataset) -> Table:
@@ -156,7 +154,7 @@ class BigQueryTables:
             try:
                 present = self._client.get_table(table_id, retry=self._retry)
             except NotFound:
-                log.info("warehouse: creating %s", table_id)
+                logger.info("warehouse: creating %s", table_id)
                 # exists_ok: another run may create it between our look and this.
                 self._client.create_table(wanted, exists_ok=True, retry=self._retry)
                 return
@@ -171,7 +169,7 @@ class BigQueryTables:
         _check_is_ours(present, wanted)
         added = [column for name, column in want.items() if name not in have]
         if added:
-            log.info("warehouse: adding %s to %s", ", ".join(column.name for column in added), table_id)
+            logger.info("warehouse: adding %s to %s", ", ".join(column.name for column in added), table_id)
             clauses = ", ".join(f"ADD COLUMN IF NOT EXISTS {quoted(c.name)} {_sql_type(c)}" for c in added)
             with explained(f"{table_id}: adding columns", role=DATA_ROLE, kept=_KEPT):
                 self._jobs.query(f"alter_{present.table_id}", f"ALTER TABLE {quoted(table_id)} {clauses}", context)
@@ -188,17 +186,6 @@ class BigQueryTables:
 def schema_of(columns: Iterable[Column]) -> list[SchemaField]:
     """The registry's columns as BigQuery's. All may be NULL: Parquet says the same of its columns."""
     return [_field(column.name, column.type.bigquery, full_description(column)) for column in columns]
-
-
-def quoted(name: str) -> str:
-    """A name as BigQuery's quoted identifier.
-
-    Raises:
-        LayoutError: It has a backtick, which no name of BigQuery has.
-    """
-    if "`" in name or "\\" in name:
-        raise LayoutError(f"{name!r} is not a name that BigQuery allows")
-    return f"`{name}`"
 
 
 def wanted_id(table: Table) -> str:

@@ -22,15 +22,15 @@ import duckdb
 from filelock import FileLock, Timeout
 
 from taxi_assets.data_dir import published_atomically, remove_leftovers
-from taxi_assets.datasets.columns import Column, Dataset
+from taxi_assets.datasets.columns import Column, Dataset, full_description
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.datasets.zones import TAXI_ZONES
 from taxi_assets.errors import BrokenFileError, CountMismatchError, StoreUnavailableError
 from taxi_assets.steps.files.sql import identifier, literal
-from taxi_assets.steps.warehouse.load import ZONES_NAME, CleanObject, WarehouseMonth, full_description
+from taxi_assets.steps.warehouse.warehouse import ZONES_NAME, CleanObject, WarehouseMonth
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 LOCK_SECONDS = 60.0
 """Building a catalogue takes well under a second, so whoever holds the lock this long hangs."""
@@ -43,7 +43,7 @@ _Definition = tuple[str, str | None, tuple[tuple[str, str | None], ...]]
 
 
 class DuckDbWarehouse:
-    """A catalogue over a folder lake; implements :class:`taxi_assets.steps.warehouse.load.Warehouse`.
+    """A catalogue over a folder lake; implements :class:`taxi_assets.steps.warehouse.warehouse.Warehouse`.
 
     Args:
         catalogue: The file, ``warehouse.duckdb``.
@@ -124,7 +124,7 @@ class DuckDbWarehouse:
                 return False
             with published_atomically(self._catalogue) as partial:
                 shutil.copyfile(built, partial)
-        log.info("warehouse: new catalogue %s", self._catalogue)
+        logger.info("warehouse: new catalogue %s", self._catalogue)
         return True
 
     def _build(self, target: Path) -> None:

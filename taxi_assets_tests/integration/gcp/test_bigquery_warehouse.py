@@ -26,8 +26,10 @@ from taxi_assets.errors import (
     StoreUnavailableError,
 )
 from taxi_assets.steps.files.raw_file import RawFile
-from taxi_assets.steps.lake.copy import clean_name, copy_month
-from taxi_assets.steps.warehouse.load import WarehouseMonth, load_month, load_zones
+from taxi_assets.steps.lake.copy import copy_month
+from taxi_assets.steps.lake.lake import clean_name
+from taxi_assets.steps.warehouse.load import load_month, load_zones
+from taxi_assets.steps.warehouse.warehouse import WarehouseMonth
 from taxi_assets_tests.support.gcp_fault_proxy import Answer, Drop, Fault, Rewrite
 from taxi_assets_tests.support.gcp_fixtures import FaultyGcp, GcpPlace
 from taxi_assets_tests.support.lake_months import GREEN, YELLOW, write_clean, write_month, write_raw

@@ -23,7 +23,8 @@ from taxi_assets.errors import (
     StoreAccessError,
     StoreUnavailableError,
 )
-from taxi_assets.steps.lake.copy import clean_name, copy_month, fetch_clean, lake_rows, raw_name
+from taxi_assets.steps.lake.copy import copy_month, fetch_clean, lake_rows
+from taxi_assets.steps.lake.lake import clean_name, raw_name
 from taxi_assets_tests.support.gcp_fault_proxy import Answer, Drop, Fault, Rewrite
 from taxi_assets_tests.support.gcp_fixtures import CHUNK_BYTES, FaultyGcp, GcpPlace
 from taxi_assets_tests.support.lake_months import GREEN, YELLOW, write_clean, write_month

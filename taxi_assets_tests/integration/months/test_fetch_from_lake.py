@@ -10,9 +10,11 @@ from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import BrokenFileError, NotMaterializedError
 from taxi_assets.steps.clean.clean import clean_month, content_id
-from taxi_assets.steps.files.raw_file import CleanMonth, RawFile, read_manifest
+from taxi_assets.steps.files.clean_file import CleanMonth
+from taxi_assets.steps.files.raw_file import RawFile, read_manifest
 from taxi_assets.steps.lake.bring_back import clean_from_lake, raw_from_lake
-from taxi_assets.steps.lake.copy import clean_name, copy_month
+from taxi_assets.steps.lake.copy import copy_month
+from taxi_assets.steps.lake.lake import clean_name
 from taxi_assets.steps.raw.fetch import fetch_month
 from taxi_assets_tests.support.gcp_fixtures import GcpPlace
 

@@ -22,7 +22,7 @@ from taxi_assets.datasets.months import TripMonth
 from taxi_assets.embedded_postgres.account import server_account
 from taxi_assets.embedded_postgres.server import EmbeddedPostgres
 from taxi_assets.errors import StorageFullError, StoreAccessError, StoreUnavailableError
-from taxi_assets.steps.files.raw_file import CleanMonth
+from taxi_assets.steps.files.clean_file import CleanMonth
 from taxi_assets.steps.postgres.load import count_month, load_month
 from taxi_assets_tests.integration.postgres.test_readers import until, waiting_for_a_lock
 from taxi_assets_tests.support.clean_months import write_clean

@@ -16,7 +16,6 @@ from taxi_assets.definitions import build_defs
 from taxi_assets.errors import NotPublishedError, SourceUnavailableError
 from taxi_assets.orchestration import names as tags
 from taxi_assets.orchestration.assets.materialize import materialize_months
-from taxi_assets.orchestration.assets.metadata import LANDED, VALIDATOR
 from taxi_assets.orchestration.automation import new_months
 from taxi_assets.orchestration.automation.new_months import (
     Held,
@@ -26,6 +25,7 @@ from taxi_assets.orchestration.automation.new_months import (
     months_to_ask,
     new_months_sensor,
 )
+from taxi_assets.orchestration.names import LANDED, VALIDATOR
 from taxi_assets.orchestration.publication import newest_months, today_in_new_york
 from taxi_assets.orchestration.resources.source import Source
 from taxi_assets.settings import load_settings

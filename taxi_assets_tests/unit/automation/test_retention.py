@@ -28,8 +28,8 @@ from taxi_assets.orchestration.automation.retention import (
 )
 from taxi_assets.orchestration.resources.postgres import Postgres
 from taxi_assets.settings import load_settings
-from taxi_assets.steps.lake.copy import clean_name, raw_name
 from taxi_assets.steps.lake.folder import FolderLake
+from taxi_assets.steps.lake.lake import clean_name, raw_name
 from taxi_assets.steps.warehouse.duckdb_views import DuckDbWarehouse
 
 MONTH = TripMonth("green", "2020-01")

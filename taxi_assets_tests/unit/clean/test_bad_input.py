@@ -13,7 +13,8 @@ import pytest
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import BrokenFileError, CountMismatchError, LayoutError, StorageFullError
-from taxi_assets.steps.clean.clean import clean_month, read_clean
+from taxi_assets.steps.clean.clean import clean_month
+from taxi_assets.steps.files.clean_file import read_clean
 from taxi_assets_tests.support.raw_months import MONTH, YELLOW_2019, YELLOW_TRIP, csv_month, rows
 
 GREEN_2019 = (

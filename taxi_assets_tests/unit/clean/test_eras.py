@@ -12,10 +12,10 @@ import duckdb
 import pytest
 
 from taxi_assets.data_dir import DataDir
+from taxi_assets.datasets.columns import arrow_schema
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.steps.clean.clean import clean_month
-from taxi_assets.steps.clean.schema import arrow_schema
 from taxi_assets.steps.raw.fetch import fetch_month
 from taxi_assets.steps.sample.layouts import CSV_LAYOUTS, PARQUET_LAYOUTS
 from taxi_assets_tests.support.first_trips import FIRST_TRIPS, FirstTrip

@@ -10,7 +10,7 @@ import pytest
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.steps.clean.clean import clean_month
-from taxi_assets.steps.files.raw_file import CleanMonth
+from taxi_assets.steps.files.clean_file import CleanMonth
 from taxi_assets_tests.support.raw_months import MONTH, YELLOW_2019, YELLOW_TRIP, csv_month, rows, told
 
 HEADER = (

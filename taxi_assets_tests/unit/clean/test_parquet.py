@@ -15,7 +15,7 @@ from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import BrokenFileError, LayoutError
 from taxi_assets.steps.clean.clean import clean_month
-from taxi_assets.steps.files.raw_file import CleanMonth
+from taxi_assets.steps.files.clean_file import CleanMonth
 from taxi_assets_tests.support.raw_months import MONTH, parquet_month, rows, told
 
 PICKUP = datetime.fromisoformat("2019-01-01 00:46:40")

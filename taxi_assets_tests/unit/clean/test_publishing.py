@@ -18,7 +18,8 @@ from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets import registry
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.steps.clean import clean as clean_step
-from taxi_assets.steps.clean.clean import clean_month, content_id, read_clean
+from taxi_assets.steps.clean.clean import clean_month, content_id
+from taxi_assets.steps.files.clean_file import read_clean
 from taxi_assets.steps.files.raw_file import RawFile
 from taxi_assets_tests.support.raw_months import MONTH, YELLOW_2019, YELLOW_TRIP, csv_month, parquet_month, rows
 

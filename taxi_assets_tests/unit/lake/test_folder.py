@@ -13,8 +13,9 @@ import pytest
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import BrokenFileError, NotMaterializedError, StoreUnavailableError
-from taxi_assets.steps.lake.copy import LakeMonth, clean_name, copy_month, fetch_clean, lake_rows
+from taxi_assets.steps.lake.copy import LakeMonth, copy_month, fetch_clean, lake_rows
 from taxi_assets.steps.lake.folder import FolderLake
+from taxi_assets.steps.lake.lake import clean_name
 from taxi_assets_tests.support.lake_months import GREEN, YELLOW, replace_file, write_clean, write_month, write_raw
 
 

@@ -20,10 +20,12 @@ from taxi_assets.datasets.zones import TAXI_ZONES
 from taxi_assets.errors import BrokenFileError, LayoutError, NotMaterializedError
 from taxi_assets.steps.files.raw_file import RawFile
 from taxi_assets.steps.files.sql import literal
-from taxi_assets.steps.lake.copy import clean_name, copy_month
+from taxi_assets.steps.lake.copy import copy_month
 from taxi_assets.steps.lake.folder import FolderLake
+from taxi_assets.steps.lake.lake import clean_name
 from taxi_assets.steps.warehouse.duckdb_views import DuckDbWarehouse
-from taxi_assets.steps.warehouse.load import WarehouseMonth, load_month, load_zones
+from taxi_assets.steps.warehouse.load import load_month, load_zones
+from taxi_assets.steps.warehouse.warehouse import WarehouseMonth
 from taxi_assets_tests.support.lake_months import GREEN, YELLOW, replace_file, write_clean, write_month, write_raw
 
 FEBRUARY = TripMonth("yellow", "2019-02")

@@ -1,0 +1,120 @@
+"""A month's clean Parquet as the next layers find it: its figures, and the footer that keeps them.
+
+Belongs here: what ``clean`` hands on, and reading it back. Not here: how it is made.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from taxi_assets.data_dir import DataDir
+from taxi_assets.datasets.months import TripMonth
+from taxi_assets.steps.files.formats import parquet_rows
+from taxi_assets.steps.files.sql import escape_glob, identifier
+
+FOOTER_KEY = "taxi_assets"
+"""What the figures are kept under in the Parquet footer."""
+
+
+@dataclass(frozen=True)
+class CleanMonth:
+    """A month's clean Parquet and the figures that are kept in its footer.
+
+    Attributes:
+        path: ``clean/<dataset>/<stem>.parquet``.
+        rejected_path: ``rejected/<dataset>/<stem>.parquet``.
+        rows: Trips in the clean file.
+        rejected_rows: Lines refused.
+        published_rows: Data lines of the raw file; equals ``rows + rejected_rows``.
+        content_id: Identifies raw bytes and cleaning rules together, hexadecimal: equal ids, equal rows.
+        raw_sha256: Of the raw file it was made from.
+        source: As in :class:`RawFile`.
+        synthetic: As in :class:`RawFile`.
+        unreadable: For each optional column, how many values could not be read and became NULL.
+        unchanged: This call found the month already clean and did nothing.
+    """
+
+    path: Path
+    rejected_path: Path
+    rows: int
+    rejected_rows: int
+    published_rows: int
+    content_id: str
+    raw_sha256: str
+    source: str
+    synthetic: bool
+    unreadable: dict[str, int]
+    unchanged: bool = False
+
+
+def read_clean(month: TripMonth, data_dir: DataDir) -> CleanMonth | None:
+    """The month as it was last cleaned, from the footers of its two files.
+
+    Returns:
+        None when there is no clean month: a file is missing, is not one of ours, or the two do not belong together
+        because a run was killed between them.
+    """
+    clean, rejected = _read_footer(data_dir.clean(month)), _read_footer(data_dir.rejected(month))
+    if clean is None or clean != rejected:
+        return None
+    try:
+        return clean_file_of(month, data_dir, clean)
+    except (KeyError, TypeError):
+        return None
+
+
+def read_clean_copy(file: BinaryIO, month: TripMonth, data_dir: DataDir) -> CleanMonth | None:
+    """The figures of a clean file that lies elsewhere, from its own footer alone.
+
+    Returns:
+        With the paths that it would have here; None when it is not a clean file of ours.
+    """
+    footer = _read_footer(file)
+    try:
+        return None if footer is None else clean_file_of(month, data_dir, footer)
+    except (KeyError, TypeError):
+        return None
+
+
+def clean_file_of(month: TripMonth, data_dir: DataDir, footer: Mapping[str, Any]) -> CleanMonth:
+    """The file that a footer tells of, under its own names here."""
+    return CleanMonth(path=data_dir.clean(month), rejected_path=data_dir.rejected(month), **footer)
+
+
+def _read_footer(file: Path | BinaryIO) -> dict[str, Any] | None:
+    """What a file's footer keeps, or None when it is not a finished file of ours."""
+    from pyarrow import parquet
+
+    if isinstance(file, Path) and not file.is_file():
+        return None
+    try:
+        metadata = cast("dict[bytes, bytes] | None", cast("Any", parquet.read_metadata(file)).metadata)
+        footer: dict[str, Any] = json.loads((metadata or {})[FOOTER_KEY.encode()])
+    except (KeyError, OSError, ValueError):  # pyarrow's complaints about a broken file are ValueErrors or OSErrors
+        return None
+    return footer
+
+
+def rows_of(data_dir: DataDir, month: TripMonth) -> tuple[int, int]:
+    """Rows in the month's clean and rejected files, from their footers."""
+    return clean_rows(data_dir, month), parquet_rows(data_dir.rejected(month))
+
+
+def clean_rows(data_dir: DataDir, month: TripMonth) -> int:
+    """Rows in the month's clean file. Where it was fetched from the lake, there is no rejected file beside it."""
+    return parquet_rows(data_dir.clean(month))
+
+
+def total_of(data_dir: DataDir, month: TripMonth, column: str) -> float | None:
+    """Sum of a column over the month's clean file."""
+    import duckdb
+
+    with duckdb.connect() as connection:
+        found = connection.execute(
+            f"SELECT sum({identifier(column)}) FROM read_parquet(?)", [escape_glob(str(data_dir.clean(month)))]
+        ).fetchone()
+    return None if found is None else found[0]
