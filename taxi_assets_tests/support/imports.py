@@ -278,8 +278,10 @@ def diagram(sources: Sources) -> str:
         for other in reversed(sources.packages)
         if other in down[name] and not any(other in reach[between] for between in down[name])
     ]
-    nodes = [f'    {_node(name)}["{name.replace(".", "/")}"]' for name in reversed(sources.packages)]
     dotted = [f"    {_node(name)} -.-> {_node(other)}" for name, other in sorted(up)]
+    linked = {name for pair in map(sources.packages_of, sources.between_packages) for name in pair}
+    drawn = (name for name in reversed(sources.packages) if name in linked)
+    nodes = [f'    {_node(name)}["{name.replace(".", "/")}"]' for name in drawn]
     return "\n".join(["flowchart TD", *nodes, *arrows, *dotted])
 
 

@@ -146,6 +146,13 @@ def test_months_that_are_there_are_left_alone(upgraded: Upgraded) -> None:
     assert len(partitions) == len(HELD)
 
 
+def test_the_page_of_versions_shows_a_month_of_the_archive(upgraded: Upgraded) -> None:
+    page = (PROJECT_ROOT / "docs/versions.md").read_text(encoding="utf-8")
+    raw, clean, *_ = upgraded.metadata(HELD[0]).values()
+    for shown in (raw["validator"], raw["sha256"][:16], clean["content id"][:16]):
+        assert shown in page
+
+
 def test_zones_that_are_there_are_left_alone(upgraded: Upgraded) -> None:
     files = upgraded.files()
     job = upgraded.graph.defs.resolve_implicit_global_asset_job_def()
