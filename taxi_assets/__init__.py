@@ -1,17 +1,21 @@
 """taxi_assets: New York's taxi trip records, from the file as published to every store.
 
-The way of a month, in the order of the files that carry it:
+The way of a month, in the order of the rooms that it comes through (``docs/architecture.md`` walks with it):
 
-    datasets/               what TLC publishes: columns, types, code tables, first months
-    steps/fetch.py          source     -> raw        the file exactly as published, verified
-    steps/clean.py          raw        -> clean      typed, normalised Parquet; rejected lines set aside
-    steps/load_postgres.py  clean      -> postgres   the month swapped in whole
-    steps/copy_to_lake.py   raw, clean -> lake       a folder or a GCS bucket
-    steps/load_warehouse.py lake       -> warehouse  DuckDB views or a BigQuery table
-    assets/ checks/         the same steps as Dagster assets, and what is verified about them
-    resources/              what a step works with, per target
-    automation/             partitions, jobs, schedules, sensors
-    definitions.py          the code location
+    datasets/             what TLC publishes: columns, types, code tables, first months
+    steps/                what is done to a month, without Dagster
+      files/              what layers hand to each other, and how it is read
+      sample/             the synthetic source
+      raw/                source     -> raw        the file exactly as published, verified
+      clean/              raw        -> clean      typed, normalised Parquet; rejected lines set aside
+      postgres/           clean      -> postgres   the month swapped in whole
+      gcp/                Google's clients, and what is checked before they work
+      lake/               raw, clean -> lake       a folder or a GCS bucket
+      warehouse/          lake       -> warehouse  DuckDB views or a BigQuery table
+    embedded_postgres/    the private server of a data folder
+    orchestration/        the same steps under Dagster: instance, resources, automation, assets, checks
+    definitions.py        the code location
+    cli/                  what people type
 
 For people: ``taxi_assets.load_trips("yellow", "2019-01")`` is a DataFrame, ``taxi_assets.scan_trips(…)`` the same for
 more than fits into memory (``trips.py``).

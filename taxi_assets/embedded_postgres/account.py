@@ -1,7 +1,7 @@
 """Which user of the operating system the embedded server runs as, and what that user can reach.
 
 Belongs here: the one answer that PostgreSQL forces on root (containers, CI machines), a system user of its own, its
-folder and its copy of the binaries. Not here: the server itself (``embedded_postgres.py``). For everybody but root
+folder and its copy of the binaries. Not here: the server itself (``server.py``). For everybody but root
 all of this is "you, your data folder, the installed wheel".
 
 PostgreSQL refuses to run as root, and the user that it runs as instead may not be able to traverse to the data folder

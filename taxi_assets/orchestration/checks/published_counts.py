@@ -1,7 +1,7 @@
 """Published row counts: figures that no code here computed, to hold the raw files against.
 
 Belongs here: how many trips a month's file has according to others, and how sure that is. Not here: the check that
-compares (``taxi_assets/checks``).
+compares (``raw.py``).
 
 The course's material states totals for its CSV releases (yellow 2019 and 2020 together 109,047,518 rows, green
 7,778,101; yellow 2020 24,648,499, green 2020 1,734,051; yellow 2021-03 1,925,152). Monthly counts that were stated

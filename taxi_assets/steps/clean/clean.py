@@ -1,8 +1,7 @@
 """Raw to clean: a month's published file as typed, normalised Parquet, and the lines that were rejected beside it.
 
-Belongs here: the order of the work and what is published when. Not here: how a file is laid out (``layout.py``), the
-queries (``clean_csv.py``, ``clean_parquet.py``), what a value is (``clean_values.py``), and the rules
-(``taxi_assets/steps/clean/rules.py``).
+Belongs here: the order of the work and what is published when. Not here: how a file is laid out (``csv_layout.py``),
+the queries (``csv_queries.py``, ``parquet_queries.py``), what a value is (``values.py``), and the rules (``rules.py``).
 
 Published data lines = clean + rejected, always, or nothing is published. Memory does not grow with the month. Trips
 keep the file's order, except that those of which a value could not be read come last.

@@ -1,8 +1,8 @@
 """The rules: which lines are rejected, and which oddities are kept and counted.
 
 Belongs here: every rule, once, with its name, a sentence and a predicate. ``docs/rules.md`` is this table in words
-(``python -m taxi_assets.steps.clean.rules`` prints it). Not here: the passes that apply them
-(``taxi_assets/steps/clean_sql.py`` and ``oddities.py``).
+(``docs/generate.py`` writes it). Not here: the passes that apply them (``csv_queries.py``, ``parquet_queries.py`` and
+``oddities.py``).
 
 A line is rejected only when it cannot be a trip record. What is odd but possible stays: refunds are published as
 negative fares, clocks were set to 2001 or 2098, and analysts want to see both.
@@ -12,11 +12,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from dataclasses import dataclass, field
 
 from taxi_assets.datasets.columns import Column, ColumnType, Dataset
-from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.datasets.zones import FIRST_ZONE, LAST_ZONE
 
 
@@ -175,48 +173,6 @@ def _unlisted(column: Column) -> OddRule:
 
 def _literal(value: int | str, kind: ColumnType) -> str:
     return f"'{value}'" if kind is ColumnType.TEXT else str(value)
-
-
-def rules_page() -> str:
-    """``docs/rules.md``: both tables in words, with the datasets that each oddity is counted in."""
-    lines = [
-        "# Rules",
-        "",
-        "Made from `taxi_assets/steps/clean/rules.py` by `python -m taxi_assets.steps.clean.rules > docs/rules.md`.",
-        "",
-        "## Lines that are rejected",
-        "",
-        "A line is rejected only when it cannot be a trip record. It is kept in `rejected/` with its number, the first "
-        "reason below that holds, and its text. Rows of a Parquet file are rejected for `no_pickup_time` only.",
-        "",
-        "| reason | meaning |",
-        "|---|---|",
-        *(f"| `{rule.name}` | {rule.sentence} |" for rule in REJECT_RULES),
-        "",
-        "A value that cannot be read in any other column becomes NULL and is counted for its column; the line is kept.",
-        "",
-        "## Oddities that are kept and counted",
-        "",
-        "| rule | meaning | counted in |",
-        "|---|---|---|",
-        *(f"| `{name}` | {sentence} | {datasets} |" for name, sentence, datasets in _odd_rows()),
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _odd_rows() -> list[tuple[str, str, str]]:
-    """Each oddity once, with the datasets that it is counted in; duplicates, which all have, come last."""
-    rows: dict[str, tuple[str, list[str]]] = {}
-    for dataset in DATASETS.values():
-        for rule in odd_rules(dataset):
-            rows.setdefault(rule.name, (rule.sentence, []))[1].append(dataset.name)
-    rows[DUPLICATES.name] = rows.pop(DUPLICATES.name)
-    return [(name, sentence, ", ".join(datasets)) for name, (sentence, datasets) in rows.items()]
-
-
-if __name__ == "__main__":
-    sys.stdout.write(rules_page())
 
 
 def fingerprint(dataset: Dataset) -> str:

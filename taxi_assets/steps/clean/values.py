@@ -3,7 +3,7 @@
 Belongs here: one expression for each type a column can have and each type it can arrive in. Every expression gives
 NULL for what is blank and for what cannot be read; :func:`is_blank` tells the two apart. For the fast pass there are
 quick readings, which read the usual forms only and know when they do not apply. Not here: the queries around them
-(``clean_csv.py``, ``clean_parquet.py``).
+(``csv_queries.py``, ``parquet_queries.py``).
 
 Nothing is guessed: DuckDB alone would round ``1.5`` to a code of 2, read ``epoch`` as a time and keep ``inf`` as a
 fare.

@@ -33,8 +33,8 @@ class CleanFile:
         published_rows: Data lines of the raw file; equals ``rows + rejected_rows``.
         content_id: Identifies raw bytes and cleaning rules together, hexadecimal: equal ids, equal rows.
         raw_sha256: Of the raw file it was made from.
-        source: As in :class:`RawFile`.
-        synthetic: As in :class:`RawFile`.
+        source: As in :class:`taxi_assets.steps.files.raw_file.RawFile`.
+        synthetic: As in :class:`taxi_assets.steps.files.raw_file.RawFile`.
         unreadable: For each optional column, how many values could not be read and became NULL.
         unchanged: This call found the month already clean and did nothing.
     """

@@ -1,7 +1,7 @@
 """Google's clients for the ``gcp`` target, and what their errors mean to this project.
 
 Belongs here: credentials, endpoints, how long to retry, and the translation of Google's errors into ours, with the
-role that is missing. Not here: what is done with the clients (``lake_gcs.py``, ``warehouse_bigquery.py``).
+role that is missing. Not here: what is done with the clients (``steps/lake/gcs.py``, ``steps/warehouse/bigquery.py``).
 
 Google's packages take about three seconds to import, so they are imported where they are used.
 """

@@ -31,8 +31,8 @@ class LakeMonth:
         rows: Trips in the clean Parquet.
         content_id: Of the clean month; see :class:`CleanFile`.
         bytes: Of both objects.
-        raw_version: See :class:`ObjectInfo`.
-        clean_version: See :class:`ObjectInfo`.
+        raw_version: See :class:`taxi_assets.steps.lake.lake.ObjectInfo`.
+        clean_version: See :class:`taxi_assets.steps.lake.lake.ObjectInfo`.
         uploaded: Objects written by this call: 0, 1 or 2.
         removed: Objects of another format of the month that this call removed.
     """

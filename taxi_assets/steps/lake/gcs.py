@@ -1,7 +1,7 @@
 """The lake of the ``gcp`` target: a Cloud Storage bucket.
 
 Belongs here: objects of one bucket, written so that two writers cannot cross and nothing is ever half there. Not
-here: what is copied there (``copy_to_lake.py``) and whether the bucket is as it should be (``gcp_preflight.py``).
+here: what is copied there (``copy.py``) and whether the bucket is as it should be (``steps/gcp/preflight.py``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The tables and views of the trips database, derived from the registry.
 
 Belongs here: DDL of the parent tables, their comments and index, the ``zoomcamp`` views, and the names of a month's
-partition. Not here: filling them (``load_postgres.py``).
+partition. Not here: filling them (``load.py``).
 
     public.yellow_tripdata                      PARTITION BY LIST (file_month), what people query
     partitions.yellow_tripdata_2019_01          one month of it; its comment says which file it holds

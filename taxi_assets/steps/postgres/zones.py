@@ -1,6 +1,6 @@
 """clean -> postgres for the zone lookup: ``public.taxi_zones``, replaced whole in one transaction.
 
-Belongs here: the one small table without months. Not here: trips (``load_postgres.py``).
+Belongs here: the one small table without months. Not here: trips (``load.py``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How patient to be with a server, and which troubles pass.
 
 Belongs here: the policy of retries, the wait that a server asks for, and the translation of what requests and urllib3
-raise into words without secrets. Not here: what is asked (``download.py``).
+raise into words without secrets. Not here: what is asked (``http.py``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The dirt in synthetic months: which of the real files' defects a sample has, and how often.
 
 Belongs here: one table of defects with their shares, which the docs list and the tests count. Not here: the SQL that
-makes them (``sample_sql.py``).
+makes them (``journeys.py``).
 
 A share is of data lines. Shares follow the real files of 2019 to 2026 (counts of 327 million yellow and 12 million
 green trips) where those are frequent enough to be seen in 20,000 lines; rarer defects are raised until they are.
@@ -9,7 +9,6 @@ green trips) where those are frequent enough to be seen in 20,000 lines; rarer d
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -105,51 +104,3 @@ REJECTIONS = (
     Rejection("garbage", "Words instead of fields."),
 )
 """Lines that must be rejected, each as likely as the others; ``rejected_share`` says how many there are in all."""
-
-
-def sample_page() -> str:
-    """``docs/sample.md``: what the sample source is, and the tables above in words."""
-    datasets = ("yellow", "green", "fhv", "fhvhv")
-    dirt: list[str] = []
-    for defect in (*REPEATED, *DEFECTS):
-        shares = [f"{defect.shares[name] * 100 / PARTS:g} %" if name in defect.shares else "" for name in datasets]
-        since = "" if defect.first_month == "2009-01" else f" Since {defect.first_month}."
-        dirt.append(f"| `{defect.name}` | {defect.sentence}{since} | {' | '.join(shares)} |")
-    lines = [
-        "# The sample source",
-        "",
-        "Made from `taxi_assets/steps/sample/dirt.py` by `python -m taxi_assets.steps.sample.dirt > docs/sample.md`.",
-        "",
-        "`TAXI_SOURCE=sample` makes months on the spot instead of fetching them: every dataset from its first month "
-        "on, `TAXI_SAMPLE_ROWS` data lines each, in the layout, spelling and line endings that the real file of that "
-        "month has (`taxi_assets/steps/sample/layouts.py`): `csv.gz` through 2021-07, Parquet after. The trips are "
-        "synthetic. Hours, zones, distances, prices and tips look like New York's and fares add up to the cent, but "
-        "nobody rode, and nothing about the city can be learned from them.",
-        "",
-        "The same month and row count give the same lines on every machine, until the recipe changes "
-        "(`SAMPLE_VERSION`).",
-        "",
-        "## Dirt that is data",
-        "",
-        "Share of data lines in percent. A line has one of these at most, except that a repeated one has those of the "
-        "line before. Shares follow the real files of 2019 to 2026; what is too rare there to be met in 20,000 lines "
-        "is more frequent here.",
-        "",
-        f"| dirt | what it looks like | {' | '.join(datasets)} |",
-        f"|---|---|{'---:|' * len(datasets)}",
-        *dirt,
-        "",
-        "## Lines that must be rejected",
-        "",
-        f"One line in {round(1 / REJECTED_SHARE):,}, each kind as likely as the others; benchmarks switch them off.",
-        "",
-        "| line | what it looks like |",
-        "|---|---|",
-        *(f"| `{rejection.name}` | {rejection.sentence} |" for rejection in REJECTIONS),
-        "",
-    ]
-    return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    sys.stdout.write(sample_page())

@@ -1,7 +1,7 @@
 """What the synthetic city is like: the figures that the sample source draws from, as data.
 
 Belongs here: weights, prices and shares of dirt, with where they come from. Not here: the SQL that draws
-(``sample_sql.py``) and the files' layouts (``taxi_assets/steps/sample/layouts.py``).
+(``journeys.py``) and the files' layouts (``taxi_assets/steps/sample/layouts.py``).
 
 Hours, zones, distances and speeds were counted in public samples of real files: 40,000 yellow trips of 2019-01,
 2019-02, 2020-03 and 2020-04, and the 56,551 green trips of 2024-01. For-hire vehicles follow the same city with

@@ -1,6 +1,6 @@
 """The SQL of synthetic for-hire trips: bases, licenses, shared rides, and the money of the high-volume services.
 
-Belongs here: what a base reports. Not here: time and place (``sample_sql.py``) and prices (``sample_figures.py``).
+Belongs here: what a base reports. Not here: time and place (``journeys.py``) and prices (``figures.py``).
 """
 
 from __future__ import annotations

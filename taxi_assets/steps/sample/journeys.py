@@ -1,8 +1,8 @@
 """The SQL of synthetic trips: one relation a month, its columns named as in the registry.
 
 Belongs here: which trip a line shows, when and where it happens, how long it takes, and what dirt does to that. Not
-here: what is charged (``sample_taxi.py``, ``sample_for_hire.py``), the figures (``sample_figures.py``,
-``sample_dirt.py``) and how a value is written (``sample_format.py``).
+here: what is charged (``taxi.py``, ``for_hire.py``), the figures (``figures.py``,
+``dirt.py``) and how a value is written (``spelling.py``).
 
 Until a value is written, amounts are whole cents, distances whole hundredths of a mile and coordinates whole
 millionths of a degree (BIGINT), so that fares add up exactly; times are TIMESTAMP, codes BIGINT, flags VARCHAR.

@@ -1,7 +1,7 @@
 """How a synthetic trip is written in a month's layout: CSV lines as text, Parquet columns with their types.
 
 Belongs here: spelling of numbers, words and flags in each era, field order, rejected lines. Not here: the trips
-(``sample_sql.py`` and its neighbours) and the layouts themselves (``taxi_assets/steps/sample/layouts.py``).
+(``journeys.py`` and its neighbours) and the layouts themselves (``taxi_assets/steps/sample/layouts.py``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The SQL of synthetic yellow and green trips: meter, payment and tip, and what dirt does to them.
 
-Belongs here: what a taximeter and its vendor record. Not here: time and place (``sample_sql.py``) and prices
-(``sample_figures.py``).
+Belongs here: what a taximeter and its vendor record. Not here: time and place (``journeys.py``) and prices
+(``figures.py``).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The sample source: synthetic months of every dataset in every era's published layout.
 
-Belongs here: writing such a month, and the zone lookup, to a file. Not here: what is in them (``sample_sql.py`` and
+Belongs here: writing such a month, and the zone lookup, to a file. Not here: what is in them (``journeys.py`` and
 its neighbours) and where the file belongs (``fetch.py``).
 
 The same month, row count and recipe give the same lines on every machine, whatever its threads; the gzip bytes

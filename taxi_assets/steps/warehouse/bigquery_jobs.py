@@ -1,6 +1,6 @@
 """Running BigQuery jobs so that every one can be found, repeated and paid for knowingly.
 
-Belongs here: ids, labels, cost limits, waiting and repeating. Not here: what the jobs do (``warehouse_bigquery.py``).
+Belongs here: ids, labels, cost limits, waiting and repeating. Not here: what the jobs do (``bigquery.py``).
 """
 
 from __future__ import annotations

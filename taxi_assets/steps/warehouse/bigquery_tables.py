@@ -1,7 +1,7 @@
 """The tables of the BigQuery warehouse: what they are, and how existing ones are brought up to date.
 
 Belongs here: schemas from the registry, partitioning, clustering, descriptions, labels. Not here: rows
-(``warehouse_bigquery.py``).
+(``bigquery.py``).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """lake -> warehouse: a month of the lake made visible to SQL.
 
 Belongs here: what a warehouse is, and how a month and the zone lookup get there from a lake. Not here: the two
-warehouses themselves, a DuckDB catalogue of views (``warehouse_duckdb.py``) and BigQuery tables
-(``warehouse_bigquery.py``).
+warehouses themselves, a DuckDB catalogue of views (``duckdb_views.py``) and BigQuery tables
+(``bigquery.py``).
 """
 
 from __future__ import annotations

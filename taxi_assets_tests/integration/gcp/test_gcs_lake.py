@@ -1,6 +1,6 @@
 """The lake of the gcp target: Google's real client against fake-gcs-server.
 
-What the emulator cannot show is asserted on the requests themselves (see ``fault_proxy.py``): it checks generation
+What the emulator cannot show is asserted on the requests themselves (see ``gcp_fault_proxy.py``): it checks generation
 matches, but neither checksums that are sent with an upload nor permissions.
 """
 

@@ -1,4 +1,4 @@
-"""Oddities are counted as a person would count them, and the page of rules is the table of rules."""
+"""Oddities are counted as a person would count them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import BrokenFileError
-from taxi_assets.settings import PROJECT_ROOT
 from taxi_assets.steps.clean.clean import clean_month
 from taxi_assets.steps.clean.oddities import count_oddities
-from taxi_assets.steps.clean.rules import REJECT_RULES, odd_rules, rules_page
+from taxi_assets.steps.clean.rules import REJECT_RULES, odd_rules
 from taxi_assets_tests.support.raw_months import MONTH, csv_month, raw_file
 
 HEADER = (
@@ -27,11 +26,6 @@ SOUND = "1,2019-01-15 10:00:00,2019-01-15 10:10:00,1,1.5,1,N,151,239,1,7,9.95"
 @pytest.fixture
 def data_dir(tmp_path: Path) -> DataDir:
     return DataDir(tmp_path / "data")
-
-
-def test_the_page_of_rules_is_made_from_the_rules() -> None:
-    page = (PROJECT_ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
-    assert page == rules_page(), "make it again: python -m taxi_assets.steps.clean.rules > docs/rules.md"
 
 
 def test_names_of_rules_are_unique() -> None:

@@ -1,0 +1,99 @@
+"""Writes what the pages of this folder take from the code: ``.venv/bin/python docs/generate.py``.
+
+A page is written by hand except between two lines such as ``<!-- made by docs/generate.py: oddities -->`` and
+``<!-- end -->``; what stands there is the block of that name. Belongs here: how a table of the code reads in a page.
+Not here: what is in the tables, and ``benchmarks.md``, which ``make bench`` measures. A test holds the pages against
+what this would write.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from taxi_assets.datasets.registry import DATASETS
+from taxi_assets.steps.clean.rules import DUPLICATES, REJECT_RULES, odd_rules
+from taxi_assets.steps.sample.dirt import DEFECTS, PARTS, REJECTED_SHARE, REJECTIONS, REPEATED, Defect
+from taxi_assets_tests.support.imports import diagram, read_sources
+
+DOCS = Path(__file__).resolve().parent
+_BLOCK = re.compile(r"(<!-- made by docs/generate\.py: (?P<name>[a-z]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def pages() -> dict[Path, str]:
+    """Each page that has blocks, as it should be."""
+    texts = {path: path.read_text(encoding="utf-8") for path in sorted(DOCS.rglob("*.md"))}
+    return {path: _BLOCK.sub(_filled, text) for path, text in texts.items() if _BLOCK.search(text)}
+
+
+def _filled(block: re.Match[str]) -> str:
+    lines = "".join(f"{line}\n" for line in BLOCKS[block["name"]]())
+    return f"{block[1]}\n{lines}\n{block[3]}"
+
+
+def _reasons() -> Iterator[str]:
+    yield from _head("reason", "meaning")
+    for rule in REJECT_RULES:
+        yield _row(f"`{rule.name}`", rule.sentence)
+
+
+def _oddities() -> Iterator[str]:
+    """Each oddity once, with the datasets that it is counted in; duplicates, which all have, come last."""
+    counted: dict[str, tuple[str, list[str]]] = {}
+    for dataset in DATASETS.values():
+        for rule in odd_rules(dataset):
+            counted.setdefault(rule.name, (rule.sentence, []))[1].append(dataset.name)
+    counted[DUPLICATES.name] = counted.pop(DUPLICATES.name)
+    yield from _head("rule", "meaning", "counted in")
+    for name, (sentence, datasets) in counted.items():
+        yield _row(f"`{name}`", sentence, ", ".join(datasets))
+
+
+def _dirt() -> Iterator[str]:
+    yield _row("dirt", "what it looks like", *DATASETS)
+    yield f"|---|---|{'---:|' * len(DATASETS)}"
+    for defect in (*REPEATED, *DEFECTS):
+        since = "" if defect.first_month == "2009-01" else f" Since {defect.first_month}."
+        yield _row(f"`{defect.name}`", f"{defect.sentence}{since}", *_shares(defect))
+
+
+def _shares(defect: Defect) -> list[str]:
+    return [f"{defect.shares[name] * 100 / PARTS:g} %" if name in defect.shares else "" for name in DATASETS]
+
+
+def _rejections() -> Iterator[str]:
+    yield f"One line in {round(1 / REJECTED_SHARE):,}, each kind as likely as the others; benchmarks switch them off."
+    yield ""
+    yield from _head("line", "what it looks like")
+    for rejection in REJECTIONS:
+        yield _row(f"`{rejection.name}`", rejection.sentence)
+
+
+def _imports() -> Iterator[str]:
+    yield "```mermaid"
+    yield diagram(read_sources())
+    yield "```"
+
+
+def _head(*names: str) -> Iterator[str]:
+    yield _row(*names)
+    yield f"|{'---|' * len(names)}"
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+BLOCKS: dict[str, Callable[[], Iterator[str]]] = {
+    "reasons": _reasons,
+    "oddities": _oddities,
+    "dirt": _dirt,
+    "rejections": _rejections,
+    "imports": _imports,
+}
+
+
+if __name__ == "__main__":
+    for page, text in pages().items():
+        page.write_text(text, encoding="utf-8")
