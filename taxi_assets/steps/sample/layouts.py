@@ -24,8 +24,8 @@ LAST_MONTH = "2099-12"
 
 
 @dataclass(frozen=True)
-class CsvLayout:
-    r"""One layout of the CSV years.
+class CsvEra:
+    r"""One layout of the CSV years, and the months that were published so.
 
     Attributes:
         dataset: Name of the dataset in the registry.
@@ -83,8 +83,8 @@ class ParquetType(Enum):
 
 
 @dataclass(frozen=True)
-class ParquetLayout:
-    """One layout of the Parquet files.
+class ParquetEra:
+    """One layout of the Parquet files, and the months that are published so.
 
     Attributes:
         dataset: Name of the dataset in the registry.
@@ -104,16 +104,16 @@ class ParquetLayout:
         return tuple(name for name, _ in self.columns)
 
 
-Layout = CsvLayout | ParquetLayout
-_AnyLayout = TypeVar("_AnyLayout", CsvLayout, ParquetLayout)
+Era = CsvEra | ParquetEra
+_AnyEra = TypeVar("_AnyEra", CsvEra, ParquetEra)
 
 
-def csv_layouts(month: TripMonth) -> tuple[CsvLayout, ...]:
+def csv_layouts(month: TripMonth) -> tuple[CsvEra, ...]:
     """The CSV layouts that a month was published in, the original first; empty when it never was CSV."""
     return tuple(sorted(_of_month(CSV_LAYOUTS, month), key=lambda layout: layout.reissued))
 
 
-def parquet_layout(month: TripMonth) -> ParquetLayout:
+def parquet_layout(month: TripMonth) -> ParquetEra:
     """The layout of a month's Parquet file. TLC publishes every month as Parquet today, the oldest ones too.
 
     Raises:
@@ -124,7 +124,7 @@ def parquet_layout(month: TripMonth) -> ParquetLayout:
     raise LookupError(f"no Parquet layout is known for {month}")
 
 
-def _of_month(layouts: Iterable[_AnyLayout], month: TripMonth) -> list[_AnyLayout]:
+def _of_month(layouts: Iterable[_AnyEra], month: TripMonth) -> list[_AnyEra]:
     return [
         layout
         for layout in layouts
@@ -173,14 +173,14 @@ _FHV_2019_AGAIN = (
 )
 
 
-def _csv(dataset: str, months: str, header: str, *, blank: bool = False, surplus: int = 0) -> CsvLayout:
+def _csv(dataset: str, months: str, header: str, *, blank: bool = False, surplus: int = 0) -> CsvEra:
     """``months`` is ``2009-01..2009-12``. ``blank``: header ends LF, then a blank line, unlike the CRLF of the data."""
     first, last = months.split("..")
     ending = "\n" if blank else "\r\n"
-    return CsvLayout(dataset, first, last, header, surplus, blank_second_line=blank, header_ending=ending)
+    return CsvEra(dataset, first, last, header, surplus, blank_second_line=blank, header_ending=ending)
 
 
-CSV_LAYOUTS: tuple[CsvLayout, ...] = (
+CSV_LAYOUTS: tuple[CsvEra, ...] = (
     _csv("yellow", "2009-01..2009-12", _YELLOW_2009, blank=True),
     _csv("yellow", "2010-01..2013-12", _YELLOW_2010, blank=True),
     _csv("yellow", "2014-01..2014-12", _YELLOW_2010.replace(",", ", "), blank=True),
@@ -226,9 +226,9 @@ _I32, _I64, _DOUBLE, _TEXT, _TIME, _NULL = (
 _MONEY = ("fare_amount", "extra", "mta_tax", "tip_amount", "tolls_amount")
 
 
-def _parquet(dataset: str, months: str, columns: dict[str, ParquetType]) -> ParquetLayout:
+def _parquet(dataset: str, months: str, columns: dict[str, ParquetType]) -> ParquetEra:
     first, last = months.split("..")
-    return ParquetLayout(dataset, first, last or LAST_MONTH, tuple(columns.items()))
+    return ParquetEra(dataset, first, last or LAST_MONTH, tuple(columns.items()))
 
 
 def _early_yellow(header: str, code: ParquetType) -> dict[str, ParquetType]:
@@ -293,7 +293,7 @@ _CBD = {"cbd_congestion_fee": _DOUBLE}
 # Added by TLC in the file of 2026-06; what it holds is not documented yet, and its type is a guess.
 _REQUEST_SOURCE = {"request_source": _TEXT}
 
-PARQUET_LAYOUTS: tuple[ParquetLayout, ...] = (
+PARQUET_LAYOUTS: tuple[ParquetEra, ...] = (
     _parquet("yellow", "2009-01..2009-12", _early_yellow(_YELLOW_2009, _DOUBLE)),
     _parquet("yellow", "2010-01..2010-12", _early_yellow(_YELLOW_2010, _TEXT)),
     _parquet("yellow", "2011-01..2018-12", _yellow(_I64, congestion=_NULL, airport=_NULL)),

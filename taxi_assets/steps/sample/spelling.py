@@ -11,7 +11,7 @@ from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.steps.files.sql import identifier
 from taxi_assets.steps.sample.dirt import REJECTIONS
-from taxi_assets.steps.sample.layouts import CsvLayout, Layout, ParquetLayout, ParquetType
+from taxi_assets.steps.sample.layouts import CsvEra, Era, ParquetEra, ParquetType
 
 _DUCKDB_TYPES = {
     ParquetType.INT32: "INTEGER",
@@ -25,7 +25,7 @@ _DUCKDB_TYPES = {
 _SCALES = {"USD": 100, "miles": 100, "degrees": 1_000_000}
 
 
-def published_columns(layout: Layout) -> list[Column | None]:
+def published_columns(layout: Era) -> list[Column | None]:
     """The registry's column for each name of a layout, in file order; None for a name that repeats a column.
 
     fhv 2018 has both ``Dispatching_base_number`` and ``Dispatching_base_num``; only the former is filled.
@@ -43,7 +43,7 @@ def published_columns(layout: Layout) -> list[Column | None]:
     return found
 
 
-def csv_lines(trips: str, layout: CsvLayout, month: TripMonth, rows: int) -> str:
+def csv_lines(trips: str, layout: CsvEra, month: TripMonth, rows: int) -> str:
     """A SELECT of the data lines as text, line endings included, of the trips of a month of ``rows`` lines."""
     columns = published_columns(layout)
     values = ["''" if column is None else f"coalesce({_text(column, layout, month)}, '')" for column in columns]
@@ -65,7 +65,7 @@ def csv_lines(trips: str, layout: CsvLayout, month: TripMonth, rows: int) -> str
     )
 
 
-def _ending(layout: CsvLayout, rows: int) -> str:
+def _ending(layout: CsvEra, rows: int) -> str:
     usual = _control(layout.line_ending)
     if layout.last_line_ending is None:
         return usual
@@ -76,13 +76,13 @@ def _control(text: str) -> str:
     return " || ".join(f"chr({ord(character)})" for character in text)
 
 
-def _joined(fields: list[str], layout: CsvLayout) -> str:
+def _joined(fields: list[str], layout: CsvEra) -> str:
     if layout.quoted:
         return f"concat('\"', concat_ws('\",\"', {', '.join(fields)}), '\"')"
     return f"concat_ws(',', {', '.join(fields)})"
 
 
-def _text(column: Column, layout: CsvLayout, month: TripMonth) -> str:
+def _text(column: Column, layout: CsvEra, month: TripMonth) -> str:
     """SQL of a value as the era writes it; NULL where nothing stands between the commas."""
     name = identifier(column.name)
     long_numbers = layout.dataset == "yellow" and month.month < "2015"
@@ -110,9 +110,9 @@ def _money(name: str) -> str:
     return f"CASE WHEN {name} % 100 = 0 THEN ({name} // 100)::VARCHAR ELSE ({name} / 1e2)::VARCHAR END"
 
 
-def _words(column: Column, layout: Layout, month: TripMonth) -> str | None:
+def _words(column: Column, layout: Era, month: TripMonth) -> str | None:
     """SQL of a value that the era spells in a way of its own; None where it writes it like every other."""
-    last = "2010-12" if isinstance(layout, ParquetLayout) else "2014-12"
+    last = "2010-12" if isinstance(layout, ParquetEra) else "2014-12"
     if layout.dataset == "yellow" and month.month <= last:
         return _early_yellow_words(month.month[:4]).get(column.name)
     return None
@@ -141,7 +141,7 @@ def _early_yellow_words(year: str) -> dict[str, str]:
     }
 
 
-def parquet_columns(layout: ParquetLayout, month: TripMonth) -> str:
+def parquet_columns(layout: ParquetEra, month: TripMonth) -> str:
     """The SELECT list of a month's Parquet file, over the relation of its trips."""
     listed: list[str] = []
     for (published, kind), column in zip(layout.columns, published_columns(layout), strict=True):
@@ -150,7 +150,7 @@ def parquet_columns(layout: ParquetLayout, month: TripMonth) -> str:
     return ",\n  ".join(listed)
 
 
-def _value(column: Column, layout: ParquetLayout, month: TripMonth) -> str:
+def _value(column: Column, layout: ParquetEra, month: TripMonth) -> str:
     name = identifier(column.name)
     if words := _words(column, layout, month):
         return words

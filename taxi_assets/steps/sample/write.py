@@ -36,7 +36,7 @@ from taxi_assets.steps.sample.dice import Dice
 from taxi_assets.steps.sample.dirt import REJECTED_SHARE
 from taxi_assets.steps.sample.for_hire import fhv_trips, fhvhv_trips
 from taxi_assets.steps.sample.journeys import journeys
-from taxi_assets.steps.sample.layouts import CsvLayout, Layout, ParquetLayout, ParquetType, csv_layouts, parquet_layout
+from taxi_assets.steps.sample.layouts import CsvEra, Era, ParquetEra, ParquetType, csv_layouts, parquet_layout
 from taxi_assets.steps.sample.spelling import csv_lines, parquet_columns, published_columns
 from taxi_assets.steps.sample.taxi import taxi_trips
 
@@ -67,7 +67,7 @@ def sample_format(month: TripMonth) -> Format:
     return "csv.gz" if month.month <= _LAST_CSV_MONTH else "parquet"
 
 
-def sample_layout(month: TripMonth) -> Layout:
+def sample_layout(month: TripMonth) -> Era:
     """The published layout that a synthetic month is written in: of its first issue in the format of its time.
 
     Raises:
@@ -91,7 +91,7 @@ def write_sample_month(
     rows: int,
     *,
     rejected_share: float = REJECTED_SHARE,
-    layout: Layout | None = None,
+    layout: Era | None = None,
 ) -> None:
     """Writes a synthetic month of exactly ``rows`` data lines to ``path``.
 
@@ -112,7 +112,7 @@ def write_sample_month(
         raise ValueError(f"rejected_share is a share between 0 and 1, not {rejected_share}")
     layout = layout or sample_layout(month)
     recipe = _Recipe(month, rows, rejected_share, layout)
-    if isinstance(layout, CsvLayout):
+    if isinstance(layout, CsvEra):
         _write_csv(recipe, layout, path)
     else:
         _write_parquet(recipe, layout, path)
@@ -126,7 +126,7 @@ class _Recipe:
     month: TripMonth
     rows: int
     rejected_share: float
-    layout: Layout
+    layout: Era
 
     def chunk(self, lines: range) -> Any:
         """Some of the lines as an Arrow table."""
@@ -146,13 +146,13 @@ class _Recipe:
             trips = fhvhv_trips(source, month, dice)
         else:
             published = {column.name for column in published_columns(layout) if column}
-            trips = taxi_trips(source, month, dice, published, parquet=isinstance(layout, ParquetLayout))
-        if isinstance(layout, CsvLayout):
+            trips = taxi_trips(source, month, dice, published, parquet=isinstance(layout, ParquetEra))
+        if isinstance(layout, CsvEra):
             return csv_lines(trips, layout, month, self.rows)
         return f"SELECT {parquet_columns(layout, month)} FROM ({trips})"
 
 
-def _write_csv(recipe: _Recipe, layout: CsvLayout, path: Path) -> None:
+def _write_csv(recipe: _Recipe, layout: CsvEra, path: Path) -> None:
     def text(lines: range) -> Sequence[bytes | memoryview]:
         texts = [_bytes_of(array) for array in recipe.chunk(lines).column(0).chunks]
         # In the published files a stray blank is Latin-1, one byte; DuckDB's texts are UTF-8, where it has two.
@@ -173,7 +173,7 @@ def _bytes_of(texts: Any) -> memoryview:
     return memoryview(data)[borders[texts.offset] : borders[texts.offset + len(texts)]]
 
 
-def _write_parquet(recipe: _Recipe, layout: ParquetLayout, path: Path) -> None:
+def _write_parquet(recipe: _Recipe, layout: ParquetEra, path: Path) -> None:
     schema = cast("Any", pa).schema([(name, _ARROW_TYPES[kind]) for name, kind in layout.columns])
     with (
         pq.ParquetWriter(path, schema, compression="zstd") as writer,

@@ -86,7 +86,7 @@ def test_a_file_of_another_dataset_is_recognised_though_columns_are_shared(
         clean_month(csv_month(data_dir, f"{header}\n{YELLOW_TRIP}\n", month), data_dir)
 
 
-def test_a_file_of_which_every_line_is_refused_is_an_error(data_dir: DataDir) -> None:
+def test_a_file_of_which_every_line_is_rejected_is_an_error(data_dir: DataDir) -> None:
     raw = csv_month(data_dir, f"{YELLOW_2019}\n<html>\n<body>sorry</body>\n</html>\n")
     with pytest.raises(BrokenFileError, match="all 3 lines are rejected"):
         clean_month(raw, data_dir)

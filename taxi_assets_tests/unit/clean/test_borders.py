@@ -55,7 +55,7 @@ def test_every_line_arrives_once_and_in_order_wherever_threads_take_over(
 
 @pytest.mark.parametrize("ends", ["crlf", "lf", "last lf", "mixed"])
 @pytest.mark.parametrize("piece", PIECES)
-def test_refused_lines_keep_number_and_text_wherever_threads_take_over(
+def test_rejected_lines_keep_number_and_text_wherever_threads_take_over(
     ends: str, piece: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(clean_csv, "BUFFER_BYTES", dict.fromkeys(clean_csv.BUFFER_BYTES, piece))

@@ -59,7 +59,7 @@ def rejected(clean: CleanFile) -> list[tuple[Any, ...]]:
         (HEADER, "unreadable_pickup_time"),
     ],
 )
-def test_a_line_that_cannot_be_a_trip_is_refused_with_number_reason_and_text(
+def test_a_line_that_cannot_be_a_trip_is_rejected_with_number_reason_and_text(
     line: str, reason: str, data_dir: DataDir
 ) -> None:
     clean = cleaned(data_dir, f"{HEADER}\r\n{GOOD}\r\n{line}\r\n{GOOD}\r\n")

@@ -150,7 +150,7 @@ def test_an_optional_value_that_does_not_fit_becomes_null_and_is_counted(
     assert (clean.rows, clean.unreadable) == (1, {column: 1})
 
 
-def test_rows_without_a_pickup_time_are_refused_with_their_number_and_the_row_as_json(data_dir: DataDir) -> None:
+def test_rows_without_a_pickup_time_are_rejected_with_their_number_and_the_row_as_json(data_dir: DataDir) -> None:
     columns: dict[str, Any] = {name: pa.concat_arrays([array] * 5) for name, array in TRIP.items()}
     columns["tpep_pickup_datetime"] = pa.array([PICKUP, None, PICKUP, PICKUP, None], pa.timestamp("us"))
     columns["total_amount"] = pa.array([1.0, 2.0, 3.0, 4.0, 5.0])
@@ -170,7 +170,7 @@ def test_rows_without_a_pickup_time_are_refused_with_their_number_and_the_row_as
     }
 
 
-def test_a_pickup_that_is_text_and_no_time_is_refused_for_that(data_dir: DataDir) -> None:
+def test_a_pickup_that_is_text_and_no_time_is_rejected_for_that(data_dir: DataDir) -> None:
     columns: dict[str, Any] = {name: pa.concat_arrays([array] * 3) for name, array in TRIP.items()}
     columns["tpep_pickup_datetime"] = pa.array(["2019-01-01 00:00:00", "noon", " "])
     clean = cleaned(data_dir, columns)

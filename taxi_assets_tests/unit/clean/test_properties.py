@@ -99,14 +99,14 @@ bends = st.sampled_from(["none", "none", "none", "none", "cut", "extra empty", "
     lines=st.lists(st.tuples(trips, bends, st.booleans()), min_size=1, max_size=12),
     seed=st.integers(0, 99),
 )
-def test_every_line_is_a_trip_with_its_values_or_is_refused(
+def test_every_line_is_a_trip_with_its_values_or_is_rejected(
     layout: Layout, lines: list[tuple[dict[str, str], str, bool]], seed: int
 ) -> None:
     # A sound line first: a file without a single trip is another matter.
     sound = {**dict.fromkeys(COLUMNS.values(), ""), "tpep_pickup_datetime": "2014-05-01 12:00:00"}
     text, written = publish(layout, [(sound, "none", True), *lines], random.Random(seed))
     expected_trips = [told for told, reason, _ in written if reason is None]
-    expected_refused = sorted(
+    expected_rejected = sorted(
         (number, reason) for number, (_, reason, _) in numbered(text, written) if reason is not None
     )
 
@@ -121,7 +121,7 @@ def test_every_line_is_a_trip_with_its_values_or_is_refused(
     assert sorted(repr(sorted(trip.items())) for trip in found) == sorted(
         repr(sorted(trip.items())) for trip in expected_trips
     )
-    assert sorted((row["line_number"], row["reason"]) for row in rejected) == expected_refused
+    assert sorted((row["line_number"], row["reason"]) for row in rejected) == expected_rejected
     physical = text.split("\n")
     assert all(row["line"] == physical[row["line_number"] - 1].removesuffix("\r") for row in rejected)
     lost = {}

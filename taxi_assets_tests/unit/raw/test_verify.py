@@ -149,14 +149,14 @@ WRONG_LENGTH = PACKED[:-4] + bytes([PACKED[-4] ^ 1]) + PACKED[-3:]
         pytest.param("parquet", b"PAR1", "footer", id="magic only"),
     ],
 )
-def test_a_broken_file_is_named_and_refused(tmp_path: Path, file_format: str, content: bytes, words: str) -> None:
+def test_a_broken_file_is_named_and_rejected(tmp_path: Path, file_format: str, content: bytes, words: str) -> None:
     with pytest.raises(BrokenFileError, match=words) as refusal:
         verify(file(tmp_path, content), file_format, "yellow 2019-01 from there")
 
     assert str(refusal.value).startswith("yellow 2019-01 from there: ")
 
 
-def test_a_cut_parquet_is_refused(tmp_path: Path) -> None:
+def test_a_cut_parquet_is_rejected(tmp_path: Path) -> None:
     pq.write_table(pa.table({"fare": [1.0, 2.0, 3.0]}), tmp_path / "whole")
     whole = (tmp_path / "whole").read_bytes()
 
@@ -165,7 +165,7 @@ def test_a_cut_parquet_is_refused(tmp_path: Path) -> None:
             verify(file(tmp_path, whole[:kept]), "parquet", "yellow")
 
 
-def test_a_parquet_without_rows_is_refused(tmp_path: Path) -> None:
+def test_a_parquet_without_rows_is_rejected(tmp_path: Path) -> None:
     pq.write_table(pa.table({"fare": pa.array([], pa.float64())}), tmp_path / "arrived")
 
     with pytest.raises(BrokenFileError, match="zero trips"):

@@ -14,8 +14,8 @@ from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.steps.sample.layouts import (
     CSV_LAYOUTS,
     PARQUET_LAYOUTS,
-    CsvLayout,
-    Layout,
+    CsvEra,
+    Era,
     csv_layouts,
     parquet_layout,
 )
@@ -71,10 +71,10 @@ def test_the_original_layout_comes_before_that_of_a_reissue() -> None:
 @pytest.mark.parametrize(
     "layout", [*CSV_LAYOUTS, *PARQUET_LAYOUTS], ids=lambda layout: f"{layout.dataset} {layout.first_month}"
 )
-def test_the_registry_knows_every_published_name_and_only_fhv_2018_names_a_column_twice(layout: Layout) -> None:
+def test_the_registry_knows_every_published_name_and_only_fhv_2018_names_a_column_twice(layout: Era) -> None:
     columns = published_columns(layout)
     assert len(columns) == len(layout.names)
-    twice = isinstance(layout, CsvLayout) and (layout.dataset, layout.first_month) == ("fhv", "2018-01")
+    twice = isinstance(layout, CsvEra) and (layout.dataset, layout.first_month) == ("fhv", "2018-01")
     assert columns.count(None) == (1 if twice else 0)
 
 

@@ -29,9 +29,9 @@ from taxi_assets.steps.sample.dirt import DEFECTS, PARTS, REJECTIONS, REPEATED
 from taxi_assets.steps.sample.layouts import (
     CSV_LAYOUTS,
     PARQUET_LAYOUTS,
-    CsvLayout,
-    Layout,
-    ParquetLayout,
+    CsvEra,
+    Era,
+    ParquetEra,
     ParquetType,
     csv_layouts,
     parquet_layout,
@@ -53,16 +53,16 @@ ADDED_UP = (
 )
 
 
-def label(layout: Layout) -> str:
-    again = "-again" if isinstance(layout, CsvLayout) and layout.reissued else ""
+def label(layout: Era) -> str:
+    again = "-again" if isinstance(layout, CsvEra) and layout.reissued else ""
     return f"{layout.dataset}-{layout.first_month}{again}"
 
 
-def month_of(layout: Layout) -> TripMonth:
+def month_of(layout: Era) -> TripMonth:
     return TripMonth(layout.dataset, layout.first_month)
 
 
-def csv_bytes(month: TripMonth, rows: int, layout: Layout | None = None, rejected: float = 0.0) -> bytes:
+def csv_bytes(month: TripMonth, rows: int, layout: Era | None = None, rejected: float = 0.0) -> bytes:
     """The unpacked content of a month, made for this call."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "month.csv.gz"
@@ -71,13 +71,13 @@ def csv_bytes(month: TripMonth, rows: int, layout: Layout | None = None, rejecte
 
 
 @cache
-def few_trips(layout: CsvLayout, month: TripMonth | None = None) -> bytes:
+def few_trips(layout: CsvEra, month: TripMonth | None = None) -> bytes:
     """400 lines without rejected ones in a layout, made once for all tests."""
     return csv_bytes(month or month_of(layout), 400, layout)
 
 
 @cache
-def records(month: TripMonth, rows: int = 400, layout: CsvLayout | None = None) -> list[dict[str, str]]:
+def records(month: TripMonth, rows: int = 400, layout: CsvEra | None = None) -> list[dict[str, str]]:
     """The lines of a month by the registry's column names."""
     layout = layout or csv_layouts(month)[0]
     content = few_trips(layout, month) if rows == 400 else csv_bytes(month, rows, layout)
@@ -96,7 +96,7 @@ def parquet_file(month: TripMonth, folder: Path, rows: int, rejected: float = 0.
 
 
 @pytest.mark.parametrize("layout", CSV_LAYOUTS, ids=label)
-def test_every_csv_layout_is_written_byte_for_byte_with_exactly_the_rows_asked_for(layout: CsvLayout) -> None:
+def test_every_csv_layout_is_written_byte_for_byte_with_exactly_the_rows_asked_for(layout: CsvEra) -> None:
     content = few_trips(layout)
     assert content.startswith(layout.head.encode("ascii"))
     body = content[len(layout.head) :].decode("latin-1")
@@ -118,7 +118,7 @@ def test_every_csv_layout_is_written_byte_for_byte_with_exactly_the_rows_asked_f
 
 
 @pytest.mark.parametrize("layout", CSV_LAYOUTS, ids=label)
-def test_every_csv_layout_is_read_by_duckdb_without_losing_a_line(layout: CsvLayout, tmp_path: Path) -> None:
+def test_every_csv_layout_is_read_by_duckdb_without_losing_a_line(layout: CsvEra, tmp_path: Path) -> None:
     path = tmp_path / "month.csv"
     path.write_bytes(few_trips(layout).replace(b"\xa0", b""))  # the stray byte has a test of its own
     columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(layout.fields))
@@ -131,7 +131,7 @@ def test_every_csv_layout_is_read_by_duckdb_without_losing_a_line(layout: CsvLay
 
 @pytest.mark.parametrize("layout", PARQUET_LAYOUTS, ids=label)
 def test_every_parquet_layout_has_its_columns_types_and_exactly_the_rows_asked_for(
-    layout: ParquetLayout, tmp_path: Path
+    layout: ParquetEra, tmp_path: Path
 ) -> None:
     path = tmp_path / "month.parquet"
     write_sample_month(month_of(layout), path, 301, layout=layout)
@@ -147,9 +147,9 @@ def test_every_parquet_layout_has_its_columns_types_and_exactly_the_rows_asked_f
 def test_months_are_csv_through_2021_07_and_parquet_after() -> None:
     for dataset in ("yellow", "green", "fhv", "fhvhv"):
         assert sample_format(TripMonth(dataset, "2021-07")) == "csv.gz"
-        assert isinstance(sample_layout(TripMonth(dataset, "2021-07")), CsvLayout)
+        assert isinstance(sample_layout(TripMonth(dataset, "2021-07")), CsvEra)
         assert sample_format(TripMonth(dataset, "2021-08")) == "parquet"
-        assert isinstance(sample_layout(TripMonth(dataset, "2021-08")), ParquetLayout)
+        assert isinstance(sample_layout(TripMonth(dataset, "2021-08")), ParquetEra)
 
 
 def test_the_gzip_file_is_one_member_without_a_time_in_it(tmp_path: Path) -> None:
@@ -240,7 +240,7 @@ def test_months_and_recipes_share_no_line(monkeypatch: pytest.MonkeyPatch) -> No
     ],
     ids=lambda value: value if isinstance(value, str) else value.dataset,
 )
-def test_fares_add_up_to_the_cent_in_every_era_of_csv(layout: CsvLayout, month: str) -> None:
+def test_fares_add_up_to_the_cent_in_every_era_of_csv(layout: CsvEra, month: str) -> None:
     trips = records(TripMonth(layout.dataset, month), layout=layout)
     for trip in trips:
         charged = sum(Decimal(trip[name]) for name in ADDED_UP if trip.get(name))
@@ -423,7 +423,7 @@ def test_fhv_has_a_byte_that_is_not_utf8() -> None:
 
 
 @pytest.mark.parametrize("layout", CSV_LAYOUTS, ids=label)
-def test_lines_to_be_refused_are_there_in_every_csv_layout_and_count_as_rows(layout: CsvLayout) -> None:
+def test_lines_to_be_rejected_are_there_in_every_csv_layout_and_count_as_rows(layout: CsvEra) -> None:
     month = month_of(layout)
     content = csv_bytes(month, 600, layout, rejected=0.2)
     body = content[len(layout.head) :].decode("latin-1")
@@ -449,7 +449,7 @@ def test_lines_to_be_refused_are_there_in_every_csv_layout_and_count_as_rows(lay
     assert Counter(map(kind, csv.reader(trips))) == {"trip": 400}
 
 
-def test_a_refused_row_of_parquet_has_no_pickup_time(tmp_path: Path) -> None:
+def test_a_rejected_row_of_parquet_has_no_pickup_time(tmp_path: Path) -> None:
     path = parquet_file(TripMonth("green", "2024-01"), tmp_path, 2000, rejected=0.05)
     missing = duckdb.sql(f"SELECT count(*) FROM '{path}' WHERE lpep_pickup_datetime IS NULL").fetchall()[0][0]
     assert 60 < missing < 140
@@ -466,7 +466,7 @@ def test_a_month_without_rows_is_not_made(rows: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.1])
-def test_a_share_that_is_none_is_refused(share: float, tmp_path: Path) -> None:
+def test_a_share_that_is_none_is_rejected(share: float, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="between 0 and 1"):
         write_sample_month(YELLOW, tmp_path / "month.csv.gz", 10, rejected_share=share)
 
