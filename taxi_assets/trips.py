@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.columns import Dataset
-from taxi_assets.datasets.months import TripMonth
+from taxi_assets.datasets.months import TripMonth, months_between
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import LayoutError, NotMaterializedError
 from taxi_assets.settings import load_settings
@@ -156,15 +156,15 @@ def _months(months: str | tuple[str, str] | Sequence[str]) -> list[str]:
     if not isinstance(months, tuple):
         return list(months)
     try:
-        first, last = (TripMonth("", month).first_day for month in months)
+        first, last = (TripMonth("", month).month for month in months)
     except ValueError as error:
         raise ValueError(
             f"{months!r} is not a range of months ({error}); several months are written as a list"
         ) from error
-    numbers = range(first.year * 12 + first.month - 1, last.year * 12 + last.month)
-    if not numbers:
+    between = months_between(first, last)
+    if not between:
         raise ValueError(f"the range {months!r} ends before it begins")
-    return [f"{number // 12}-{number % 12 + 1:02d}" for number in numbers]
+    return between
 
 
 def _clean_file(month: TripMonth, files: DataDir) -> Path:

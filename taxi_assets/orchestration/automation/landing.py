@@ -77,7 +77,7 @@ def settle(data_dir: DataDir, memory: Memory) -> list[str]:
 def requests(data_dir: DataDir, memory: Memory) -> list[dg.RunRequest]:
     """A run for each accepted file that has none yet."""
     accepted = {
-        str(path.relative_to(data_dir.accepted)): path for path in sorted(data_dir.accepted.glob("*/*_tripdata_*"))
+        str(path.relative_to(data_dir.accepted)): path for path in sorted(data_dir.accepted.glob("*/*_tripdata_????-??.*"))
     }
     # The inode's change time is the moment of the move: the same file, dropped again, is a new wish.
     moved = {name: str(path.stat().st_ctime_ns) for name, path in accepted.items()}
@@ -87,13 +87,12 @@ def requests(data_dir: DataDir, memory: Memory) -> list[dg.RunRequest]:
 
 
 def _request(path: Path, moved: str) -> dg.RunRequest:
-    dataset = path.parent.name
-    month = path.name.removeprefix(f"{dataset}_tripdata_")[:7]
+    month = TripMonth.from_file_name(path.name)
     return dg.RunRequest(
-        run_key=f"{dataset}/{month}/landed {moved}",
-        job_name=LOAD_JOBS[dataset].name,
-        partition_key=month,
-        tags={tags.DATASET: dataset, tags.LANDED_FILE: path.name},
+        run_key=f"{month.dataset}/{month.month}/landed {moved}",
+        job_name=LOAD_JOBS[month.dataset].name,
+        partition_key=month.month,
+        tags={tags.DATASET: month.dataset, tags.LANDED_FILE: path.name},
     )
 
 

@@ -1,7 +1,7 @@
 """The sensor ``new_months``: asks the source for months that are missing or have been re-issued.
 
 Belongs here: which months are asked for in which tick, and what becomes a run. Not here: how a source is asked
-(``taxi_assets/steps/raw/fetch.py``) and when TLC publishes (``publication.py``).
+(``taxi_assets/steps/raw/fetch.py``) and when TLC publishes (``partitions.py``).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from taxi_assets.errors import SourceUnavailableError
 from taxi_assets.orchestration import names as tags
 from taxi_assets.orchestration.automation.jobs import LOAD_JOBS
 from taxi_assets.orchestration.names import LANDED, VALIDATOR
-from taxi_assets.orchestration.publication import newest_months, today_in_new_york
+from taxi_assets.orchestration.partitions import newest_months, today_in_new_york
 from taxi_assets.orchestration.resources.source import Source
 
 if TYPE_CHECKING:

@@ -59,7 +59,7 @@ def raw_files(data_dir: DataDir, datasets: Sequence[str]) -> Iterator[tuple[Trip
     """Every raw file that is there, by dataset and month."""
     for dataset in datasets:
         for manifest in sorted(data_dir.raw_dir(dataset).glob(f"{dataset}_tripdata_????-??.manifest.json")):
-            month = TripMonth(dataset, manifest.name.removeprefix(f"{dataset}_tripdata_")[:7])
+            month = TripMonth.from_file_name(manifest.name)
             raw = read_manifest(data_dir.raw_dir(dataset), month)
             if raw is not None:
                 yield month, raw

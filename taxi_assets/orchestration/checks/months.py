@@ -79,7 +79,7 @@ def months_to_check(context: AssetCheckExecutionContext, dataset: Dataset, data_
     if run.tags.get("dagster/partition") or run.tags.get("dagster/asset_partition_range_start"):
         return [TripMonth(dataset.name, key) for key in context.op_execution_context.partition_keys]
     files = sorted((data_dir.root / "clean" / dataset.name).glob(f"{dataset.table}_????-??.parquet"))
-    return [TripMonth(dataset.name, path.stem.removeprefix(f"{dataset.table}_")) for path in files]
+    return [TripMonth.from_file_name(path.name) for path in files]
 
 
 def _result(check: MonthCheck, asset: AssetKey, findings: Mapping[TripMonth, Finding]) -> AssetCheckResult:

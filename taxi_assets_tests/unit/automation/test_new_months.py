@@ -26,7 +26,7 @@ from taxi_assets.orchestration.automation.new_months import (
     new_months_sensor,
 )
 from taxi_assets.orchestration.names import LANDED, VALIDATOR
-from taxi_assets.orchestration.publication import newest_months, today_in_new_york
+from taxi_assets.orchestration.partitions import newest_months, today_in_new_york
 from taxi_assets.orchestration.resources.source import Source
 from taxi_assets.settings import load_settings
 from taxi_assets.steps.raw.fetch import Probe
