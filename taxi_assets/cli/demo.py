@@ -22,6 +22,9 @@ from rich.table import Table
 from taxi_assets.cli.dev import prepare_dagster
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import SettingsError
+from taxi_assets.orchestration.layers import CLEAN, POSTGRES, RAW
+from taxi_assets.orchestration.names import SECONDS, UNCHANGED
+from taxi_assets.orchestration.records import failure_reason, latest_metadata
 from taxi_assets.settings import PROJECT_ROOT, Settings, load_settings
 from taxi_assets.steps.files.raw_file import read_manifest
 
@@ -104,20 +107,11 @@ def _materialize(settings: Settings, instance: dg.DagsterInstance, console: Cons
             if not result.success:
                 bar.stop()
                 for failure in result.filter_events(lambda event: event.is_step_failure or event.is_run_failure):
-                    console.print(f"[red]{failure.step_key or job.name}:[/red] {_reason(failure)}", highlight=False)
+                    console.print(
+                        f"[red]{failure.step_key or job.name}:[/red] {failure_reason(failure)}", highlight=False
+                    )
                 return False
     return True
-
-
-def _reason(failure: dg.DagsterEvent) -> str:
-    """What a person should read of a failure: our own description, else the innermost error."""
-    if failure.is_step_failure:
-        data = failure.step_failure_data
-        if data.user_failure_data and data.user_failure_data.description:
-            return data.user_failure_data.description
-        if data.error:
-            return (data.error.cause or data.error).message
-    return failure.message or ""
 
 
 def _shown_months(settings: Settings, instance: dg.DagsterInstance) -> list[ShownMonth]:
@@ -130,7 +124,7 @@ def _shown_months(settings: Settings, instance: dg.DagsterInstance) -> list[Show
     for month in (TripMonth(dataset, key) for dataset in DATASETS_SHOWN for key in MONTHS_SHOWN):
         raw = read_manifest(settings.data_dir.raw_dir(month.dataset), month)
         clean, refused = rows_of(settings.data_dir, month)
-        layers = [_metadata(instance, layer, month) for layer in ("raw", "clean", "postgres")]
+        layers = [latest_metadata(instance, layer.key(month.table), month.month) for layer in (RAW, CLEAN, POSTGRES)]
         shown.append(
             ShownMonth(
                 month=month,
@@ -138,19 +132,11 @@ def _shown_months(settings: Settings, instance: dg.DagsterInstance) -> list[Show
                 clean=clean,
                 refused=refused,
                 postgres=count_month(conninfo, month),
-                seconds=sum(float(layer["seconds"].value) for layer in layers),
-                unchanged=all(layer["unchanged"].value for layer in layers),
+                seconds=sum(float(layer[SECONDS]) for layer in layers),
+                unchanged=all(layer[UNCHANGED] for layer in layers),
             )
         )
     return shown
-
-
-def _metadata(instance: dg.DagsterInstance, layer: str, month: TripMonth) -> Any:
-    records = instance.fetch_materializations(
-        dg.AssetRecordsFilter(dg.AssetKey([layer, month.table]), asset_partitions=[month.month]), limit=1
-    ).records
-    materialization = records[0].asset_materialization
-    return materialization.metadata if materialization else {}
 
 
 def _show(shown: list[ShownMonth], settings: Settings, console: Console) -> None:

@@ -8,6 +8,7 @@ from taxi_assets.orchestration.assets.inputs import Inputs
 from taxi_assets.orchestration.assets.materialize import Metadata, materialize_months
 from taxi_assets.orchestration.assets.metadata import clean_metadata
 from taxi_assets.orchestration.assets.trip_asset import trip_asset
+from taxi_assets.orchestration.layers import CLEAN
 from taxi_assets.orchestration.resources.lake import LakeResource
 from taxi_assets.orchestration.resources.local_files import LocalFiles
 
@@ -16,10 +17,9 @@ def clean_asset(dataset: Dataset, months_per_run: int) -> AssetsDefinition:
     """``clean/<dataset>_tripdata``."""
 
     @trip_asset(
-        "clean",
+        CLEAN,
         dataset,
         months_per_run,
-        follows=["raw"],
         description="the month's trips, typed, under one set of column names for all years. Lines that cannot be a "
         "trip are set aside with number, reason and text; the two add up to what was published.",
         kinds={"clean", "duckdb", "parquet"},

@@ -13,20 +13,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from dagster import AssetExecutionContext, AssetKey, AssetRecordsFilter
+from dagster import AssetExecutionContext
 
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.zones import TAXI_ZONES
 from taxi_assets.errors import NotMaterializedError
+from taxi_assets.orchestration.layers import CLEAN, RAW, Layer
+from taxi_assets.orchestration.names import CONTENT_ID, SHA256
+from taxi_assets.orchestration.records import latest_metadata
 from taxi_assets.orchestration.resources.lake import LakeResource
 from taxi_assets.orchestration.resources.local_files import LocalFiles
 from taxi_assets.steps.files.clean_file import CleanMonth
 from taxi_assets.steps.files.raw_file import RawFile, read_manifest, read_manifest_file
-
-SHA256 = "sha256"
-CONTENT_ID = "content id"
-"""The metadata of ``raw`` and ``clean`` that name their edition; see ``metadata.py``."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class Inputs:
             return raw
         from taxi_assets.steps.lake.bring_back import raw_from_lake
 
-        return raw_from_lake(month, data_dir, self.lake.open(), sha256=self._materialized("raw", month, SHA256))
+        return raw_from_lake(month, data_dir, self.lake.open(), sha256=self._materialized(RAW, month, SHA256))
 
     def clean(self, month: TripMonth) -> CleanMonth:
         """The month's clean file.
@@ -70,17 +69,12 @@ class Inputs:
         clean = read_clean(month, data_dir)
         if clean is not None:
             return clean
-        wanted = self._materialized("clean", month, CONTENT_ID)
+        wanted = self._materialized(CLEAN, month, CONTENT_ID)
         return clean_from_lake(month, data_dir, self.lake.open(), content_id=wanted)
 
-    def _materialized(self, layer: str, month: TripMonth, fact: str) -> str | None:
+    def _materialized(self, layer: Layer, month: TripMonth, fact: str) -> str | None:
         """A fact of the last materialization of a month; None when there is none, as in a new run history."""
-        found = self.context.instance.fetch_materializations(
-            AssetRecordsFilter(AssetKey([layer, month.table]), asset_partitions=[month.month]), limit=1
-        ).records
-        materialization = found[0].asset_materialization if found else None
-        value = materialization.metadata.get(fact) if materialization else None
-        return str(value.value) if value else None
+        return latest_metadata(self.context.instance, layer.key(month.table), month.month).get(fact)
 
 
 def raw_zones(data_dir: DataDir) -> RawFile:

@@ -8,6 +8,7 @@ from taxi_assets.orchestration.assets.inputs import Inputs
 from taxi_assets.orchestration.assets.materialize import Metadata, materialize_months
 from taxi_assets.orchestration.assets.metadata import lake_metadata
 from taxi_assets.orchestration.assets.trip_asset import trip_asset
+from taxi_assets.orchestration.layers import LAKE
 from taxi_assets.orchestration.resources.lake import LakeResource
 from taxi_assets.orchestration.resources.local_files import LocalFiles
 from taxi_assets.steps.lake.copy import copy_month
@@ -17,14 +18,12 @@ def lake_asset(dataset: Dataset, months_per_run: int) -> AssetsDefinition:
     """``lake/<dataset>_tripdata``."""
 
     @trip_asset(
-        "lake",
+        LAKE,
         dataset,
         months_per_run,
-        follows=["raw", "clean"],
         description="the published file and the clean Parquet, in a folder (`local`) or a GCS bucket (`gcp`) laid out "
         "alike. Each object is there whole or not at all; unchanged ones are not copied again.",
         kinds={"lake", "parquet"},
-        pool="lake",
     )
     def lake_(context: AssetExecutionContext, lake: LakeResource, files: LocalFiles) -> None:
         opened, inputs = lake.open(), Inputs(context, files, lake)

@@ -15,7 +15,7 @@ from dagster import AssetExecutionContext, AssetMaterialization, MetadataValue
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import TaxiAssetsError
-from taxi_assets.orchestration import names as tags
+from taxi_assets.orchestration import names
 from taxi_assets.orchestration.assets.failures import RETRY_PASSING, failure_of
 
 Metadata = dict[str, Any]
@@ -54,7 +54,7 @@ def materialize_months(context: AssetExecutionContext, dataset: Dataset, step: C
         failure = failure_of(errors, len(done))
         if not failure.allow_retries or context.retry_number >= RETRY_PASSING.max_retries:
             kind = "passing" if failure.allow_retries else "permanent"
-            context.instance.add_run_tags(context.run.run_id, {tags.FAILURE: kind})
+            context.instance.add_run_tags(context.run.run_id, {names.FAILURE: kind})
             _record(context, done)
         raise failure
     for key, metadata in done.items():
@@ -64,13 +64,13 @@ def materialize_months(context: AssetExecutionContext, dataset: Dataset, step: C
 def tag_run(context: AssetExecutionContext, dataset: Dataset) -> None:
     """Names the run's dataset and layers, however it was launched (see ``taxi_assets/orchestration/names.py``)."""
     run = context.run
-    wanted = {tags.DATASET: dataset.name}
+    wanted = {names.DATASET: dataset.name}
     if "dagster/backfill" in run.tags:
-        wanted[tags.BACKFILL] = "true"
+        wanted[names.BACKFILL] = "true"
     # Dagster notes the assets of a run only when they are a selection of the job's.
     for key in run.asset_selection or context.job_def.asset_layer.executable_asset_keys:
         if key.path[-1] == dataset.table:
-            wanted[tags.takes_along(key.path[0])] = "true"
+            wanted[names.takes_along(key.path[0])] = "true"
     missing = {name: value for name, value in wanted.items() if name not in run.tags}
     if missing:
         context.instance.add_run_tags(run.run_id, missing)
@@ -80,15 +80,15 @@ def _record(context: AssetExecutionContext, done: dict[str, Metadata]) -> None:
     """The months of a failing batch that went well. The tag first: automation reads it with the first of them."""
     if not done:
         return
-    context.instance.add_run_tags(context.run.run_id, {tags.partly_failed(context.asset_key.path[0]): "true"})
+    context.instance.add_run_tags(context.run.run_id, {names.partly_failed(context.asset_key.path[0]): "true"})
     for key, metadata in done.items():
         context.log_event(AssetMaterialization(context.asset_key, partition=key, metadata=metadata))
 
 
 def with_speed(metadata: Metadata, seconds: float) -> Metadata:
     """Adds seconds, and rows per second where work was done on rows."""
-    rows = metadata.get("dagster/row_count")
-    timed: Metadata = {**metadata, "seconds": MetadataValue.float(round(seconds, 3))}
-    if rows and not metadata.get("unchanged"):
+    rows = metadata.get(names.ROW_COUNT)
+    timed: Metadata = {**metadata, names.SECONDS: MetadataValue.float(round(seconds, 3))}
+    if rows and not metadata.get(names.UNCHANGED):
         timed["rows per second"] = MetadataValue.int(int(rows / max(seconds, 1e-3)))
     return timed

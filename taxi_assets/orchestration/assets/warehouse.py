@@ -8,6 +8,7 @@ from taxi_assets.orchestration.assets.inputs import Inputs
 from taxi_assets.orchestration.assets.materialize import Metadata, materialize_months
 from taxi_assets.orchestration.assets.metadata import warehouse_metadata
 from taxi_assets.orchestration.assets.trip_asset import trip_asset
+from taxi_assets.orchestration.layers import WAREHOUSE
 from taxi_assets.orchestration.resources.lake import LakeResource
 from taxi_assets.orchestration.resources.local_files import LocalFiles
 from taxi_assets.orchestration.resources.warehouse import WarehouseResource
@@ -18,14 +19,12 @@ def warehouse_asset(dataset: Dataset, months_per_run: int) -> AssetsDefinition:
     """``warehouse/<dataset>_tripdata``."""
 
     @trip_asset(
-        "warehouse",
+        WAREHOUSE,
         dataset,
         months_per_run,
-        follows=["lake"],
         description="the month in a DuckDB catalogue of views over the lake (`local`), or in a BigQuery table (`gcp`) "
         "where it is replaced by one atomic statement.",
         kinds={"warehouse", "duckdb", "bigquery"},
-        pool="warehouse",
     )
     def warehouse_(
         context: AssetExecutionContext, files: LocalFiles, lake: LakeResource, warehouse: WarehouseResource

@@ -21,8 +21,9 @@ from dagster._core.storage.tags import (
 )
 
 from taxi_assets.datasets.registry import DATASETS
-from taxi_assets.orchestration import names as tags
+from taxi_assets.orchestration import names
 from taxi_assets.orchestration.partitions import TIMEZONE, months_of
+from taxi_assets.orchestration.records import failure_reason
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ class FailedStep:
 
 def failure_text(run: dg.DagsterRun, steps: Sequence[FailedStep], message: str, link: str) -> str:
     """What is said about a failed run: dataset, months, steps, error and where to look."""
-    lines = [f"Failed: {run.tags.get(tags.DATASET, run.job_name)} {months_in_words(run.tags)}".rstrip()]
+    lines = [f"Failed: {run.tags.get(names.DATASET, run.job_name)} {months_in_words(run.tags)}".rstrip()]
     lines += [f"{step.name}: {_shortened(step.error)}" for step in steps] or [_shortened(message)]
     return "\n".join([*lines, link])
 
@@ -101,15 +102,10 @@ def _shortened(text: str) -> str:
 
 def _failed_steps(context: dg.RunFailureSensorContext) -> list[FailedStep]:
     """The steps that failed themselves; those that were skipped after them have nothing to say."""
-    steps: list[FailedStep] = []
-    for event in context.get_step_failure_events():
-        data = event.step_failure_data
-        said = data.user_failure_data.description if data.user_failure_data else None
-        if said is None and data.error is not None:
-            cause = data.error.cause or data.error
-            said = cause.message
-        steps.append(FailedStep((event.step_key or "").replace("__", "/"), said or event.message or "no reason given"))
-    return steps
+    return [
+        FailedStep((event.step_key or "").replace("__", "/"), failure_reason(event))
+        for event in context.get_step_failure_events()
+    ]
 
 
 @dg.run_failure_sensor(

@@ -19,7 +19,7 @@ from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import SettingsError
-from taxi_assets.orchestration import names as tags
+from taxi_assets.orchestration import names
 from taxi_assets.orchestration.partitions import months_of
 
 
@@ -78,7 +78,7 @@ def request_backfill(
             backfill_id=backfill_id,
             asset_graph=graph,
             backfill_timestamp=get_current_timestamp(),
-            tags={tags.BACKFILL: "true"},
+            tags={names.BACKFILL: "true"},
             dynamic_partitions_store=instance,
             partitions_by_assets=selectors,
             title=f"{', '.join(months)}: {first} to {last}",

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.registry import DATASETS
-from taxi_assets.orchestration import names as tags
+from taxi_assets.orchestration import names
 from taxi_assets.orchestration.automation.backfills import request_backfill
 
 
@@ -22,7 +22,7 @@ def _load_job(dataset: Dataset) -> UnresolvedAssetJobDefinition:
         dg.AssetSelection.groups(dataset.name),
         description=f"{dataset.title}: carries the chosen months from the published file through every layer. "
         f"To load years, choose a range of partitions: it becomes a backfill.",
-        tags={tags.DATASET: dataset.name},
+        tags={names.DATASET: dataset.name},
     )
 
 

@@ -22,7 +22,7 @@ from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import BrokenFileError, LayoutError
-from taxi_assets.orchestration import names as tags
+from taxi_assets.orchestration import names
 from taxi_assets.orchestration.automation.jobs import LOAD_JOBS
 from taxi_assets.orchestration.partitions import months_of
 from taxi_assets.orchestration.resources.local_files import LocalFiles
@@ -77,7 +77,8 @@ def settle(data_dir: DataDir, memory: Memory) -> list[str]:
 def requests(data_dir: DataDir, memory: Memory) -> list[dg.RunRequest]:
     """A run for each accepted file that has none yet."""
     accepted = {
-        str(path.relative_to(data_dir.accepted)): path for path in sorted(data_dir.accepted.glob("*/*_tripdata_????-??.*"))
+        str(path.relative_to(data_dir.accepted)): path
+        for path in sorted(data_dir.accepted.glob("*/*_tripdata_????-??.*"))
     }
     # The inode's change time is the moment of the move: the same file, dropped again, is a new wish.
     moved = {name: str(path.stat().st_ctime_ns) for name, path in accepted.items()}
@@ -92,7 +93,7 @@ def _request(path: Path, moved: str) -> dg.RunRequest:
         run_key=f"{month.dataset}/{month.month}/landed {moved}",
         job_name=LOAD_JOBS[month.dataset].name,
         partition_key=month.month,
-        tags={tags.DATASET: month.dataset, tags.LANDED_FILE: path.name},
+        tags={names.DATASET: month.dataset, names.LANDED_FILE: path.name},
     )
 
 

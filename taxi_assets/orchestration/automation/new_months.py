@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 from dagster._core.events import RunFailureReason
@@ -22,10 +22,11 @@ from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import SourceUnavailableError
-from taxi_assets.orchestration import names as tags
+from taxi_assets.orchestration import names
 from taxi_assets.orchestration.automation.jobs import LOAD_JOBS
-from taxi_assets.orchestration.names import LANDED, VALIDATOR
+from taxi_assets.orchestration.layers import RAW
 from taxi_assets.orchestration.partitions import newest_months, today_in_new_york
+from taxi_assets.orchestration.records import latest_metadata
 from taxi_assets.orchestration.resources.source import Source
 
 if TYPE_CHECKING:
@@ -192,7 +193,7 @@ def _request(month: TripMonth, answer: Probe, version: str, tries: int, reason: 
         run_key=f"{version}/again {tries}" if tries else version,
         job_name=LOAD_JOBS[month.dataset].name,
         partition_key=month.month,
-        tags={tags.DATASET: month.dataset, tags.VERSION: version, "reason": reason, "source": answer.url},
+        tags={names.DATASET: month.dataset, names.VERSION: version, "reason": reason, "source": answer.url},
     )
 
 
@@ -203,7 +204,7 @@ def earlier_runs(instance: dg.DagsterInstance, version: str) -> Earlier:
     often than it is started again, the same may go well an hour later: a source that is up for a probe and down for
     the download, a database that was gone for a while.
     """
-    runs = [run for run in instance.get_runs(dg.RunsFilter(tags={tags.VERSION: version})) if not _is_retried(run)]
+    runs = [run for run in instance.get_runs(dg.RunsFilter(tags={names.VERSION: version})) if not _is_retried(run)]
     if not runs:
         return Earlier()
     last, tries = runs[0], len(runs)
@@ -212,7 +213,7 @@ def earlier_runs(instance: dg.DagsterInstance, version: str) -> Earlier:
     if last.status is dg.DagsterRunStatus.CANCELED:
         return Earlier(Tried.CANCELLED, tries)
     failed_step = last.tags.get(RUN_FAILURE_REASON_TAG) == RunFailureReason.STEP_FAILURE.value
-    if failed_step and last.tags.get(tags.FAILURE) != "passing":
+    if failed_step and last.tags.get(names.FAILURE) != "passing":
         return Earlier(Tried.FOR_GOOD, tries)
     # Also after a success: the publisher has gone back and forth between two versions.
     return Earlier(Tried.AGAIN if tries < TRIES else Tried.ENOUGH, tries)
@@ -233,17 +234,8 @@ def missing_months(dataset: Dataset, materialized: set[str], today: date) -> lis
 
 def held_version(instance: dg.DagsterInstance, month: TripMonth) -> Held:
     """What the month's last materialization recorded."""
-    found = instance.fetch_materializations(
-        dg.AssetRecordsFilter(_raw(month), asset_partitions=[month.month]), limit=1
-    ).records
-    materialization = found[0].asset_materialization if found else None
-    metadata: dict[str, Any] = {**materialization.metadata} if materialization else {}
-    validator = metadata.get(VALIDATOR)
-    return Held(str(validator.value) if validator else "none", landed=LANDED in metadata)
-
-
-def _raw(month: TripMonth) -> dg.AssetKey:
-    return dg.AssetKey(["raw", month.table])
+    metadata = latest_metadata(instance, RAW.key(month.table), month.month)
+    return Held(str(metadata.get(names.VALIDATOR, "none")), landed=names.LANDED in metadata)
 
 
 def new_months_sensor(probe_minutes: float) -> dg.SensorDefinition:
@@ -271,7 +263,7 @@ def evaluate(context: dg.SensorEvaluationContext, source: Source) -> dg.SensorRe
     missing: list[TripMonth] = []
     there: list[TripMonth] = []
     for dataset in DATASETS.values():
-        materialized = context.instance.get_materialized_partitions(dg.AssetKey(["raw", dataset.table]))
+        materialized = context.instance.get_materialized_partitions(RAW.key(dataset.table))
         missing += missing_months(dataset, materialized, today)
         there += [TripMonth(dataset.name, month) for month in materialized]
     known = {str(month) for month in (*missing, *there)}

@@ -17,6 +17,7 @@ from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import TaxiAssetsError
 from taxi_assets.orchestration.partitions import TIMEZONE
+from taxi_assets.orchestration.records import latest_materialization
 from taxi_assets.orchestration.resources.lake import LakeResource
 from taxi_assets.orchestration.resources.local_files import LocalFiles
 from taxi_assets.orchestration.resources.postgres import Postgres
@@ -177,11 +178,8 @@ def superseded(instance: dg.DagsterInstance, run_id: str) -> bool:
     events = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION).records
     seen = {(event.asset_key, event.partition_key) for event in events if event.asset_key is not None}
     for key, partition in seen:
-        partitions = [partition] if partition is not None else None
-        latest = instance.fetch_materializations(
-            dg.AssetRecordsFilter(key, asset_partitions=partitions), limit=1
-        ).records
-        if not latest or latest[0].run_id == run_id:
+        latest = latest_materialization(instance, key, partition)
+        if latest is None or latest.run_id == run_id:
             return False
     return True
 

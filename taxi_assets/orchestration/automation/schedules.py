@@ -15,7 +15,7 @@ import dagster as dg
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import TaxiAssetsError
-from taxi_assets.orchestration import names as tags
+from taxi_assets.orchestration import names
 from taxi_assets.orchestration.automation.jobs import LOAD_JOBS
 from taxi_assets.orchestration.partitions import TIMEZONE, newest_published
 from taxi_assets.orchestration.resources.source import Source
@@ -51,7 +51,7 @@ def monthly_schedule(dataset: Dataset) -> dg.ScheduleDefinition:
         return dg.RunRequest(
             run_key=f"{month.dataset}/{month.month}/scheduled {day}",
             partition_key=month.month,
-            tags={tags.DATASET: dataset.name},
+            tags={names.DATASET: dataset.name},
         )
 
     return monthly

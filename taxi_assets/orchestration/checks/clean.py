@@ -7,7 +7,6 @@ from dagster import (
     AssetCheckResult,
     AssetChecksDefinition,
     AssetCheckSeverity,
-    AssetKey,
     multi_asset_check,
 )
 
@@ -15,6 +14,7 @@ from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.orchestration.checks.months import Finding, Look, MonthCheck, results
+from taxi_assets.orchestration.layers import CLEAN
 from taxi_assets.orchestration.resources.local_files import LocalFiles
 from taxi_assets.steps.files.clean_file import rows_of
 from taxi_assets.steps.files.raw_file import read_manifest
@@ -39,7 +39,7 @@ ODDITIES = MonthCheck(
 
 def clean_checks(dataset: Dataset) -> AssetChecksDefinition:
     """The three checks of ``clean/<dataset>_tripdata``; the first two block what is downstream."""
-    key = AssetKey(["clean", dataset.table])
+    key = CLEAN.key(dataset.table)
 
     @multi_asset_check(
         name=f"check_clean_{dataset.table}",

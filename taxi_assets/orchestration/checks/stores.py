@@ -18,6 +18,7 @@ from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.orchestration.checks.months import Finding, Look, MonthCheck, results
+from taxi_assets.orchestration.layers import LAKE, POSTGRES, WAREHOUSE
 from taxi_assets.orchestration.resources.lake import LakeResource
 from taxi_assets.orchestration.resources.local_files import LocalFiles
 from taxi_assets.orchestration.resources.postgres import Postgres
@@ -38,7 +39,7 @@ CENTS_PER_MILLION_ROWS = 0.01
 
 def postgres_checks(dataset: Dataset) -> AssetChecksDefinition:
     """Row parity of ``postgres/<dataset>_tripdata`` with ``clean``, which blocks, and zones, which warn."""
-    key = AssetKey(["postgres", dataset.table])
+    key = POSTGRES.key(dataset.table)
     rows = rows_equal_clean(f"Rows of the month in public.{dataset.table}")
 
     @multi_asset_check(
@@ -61,7 +62,7 @@ def postgres_checks(dataset: Dataset) -> AssetChecksDefinition:
 
 def lake_check(dataset: Dataset) -> AssetChecksDefinition:
     """The blocking row parity of ``lake/<dataset>_tripdata`` with ``clean``."""
-    key = AssetKey(["lake", dataset.table])
+    key = LAKE.key(dataset.table)
     rows = rows_equal_clean("Rows in the lake's Parquet, by its own footer")
 
     @multi_asset_check(name=f"check_lake_{dataset.table}", specs=[rows.spec(key)])
@@ -77,7 +78,7 @@ def lake_check(dataset: Dataset) -> AssetChecksDefinition:
 
 def warehouse_checks(dataset: Dataset) -> AssetChecksDefinition:
     """Parity of ``warehouse/<dataset>_tripdata`` with ``clean``: rows, and the summed total where there is one."""
-    key = AssetKey(["warehouse", dataset.table])
+    key = WAREHOUSE.key(dataset.table)
     rows = rows_equal_clean("Rows of the month in the warehouse")
     total = MonthCheck(
         "totals_equal_clean",

@@ -26,6 +26,7 @@ from taxi_assets.orchestration.automation.alerts import (
     report_failed_months,
     summary_text,
 )
+from taxi_assets.orchestration.layers import RAW
 
 YELLOW = DATASETS["yellow"]
 UI = "https://dagster.example.org"
@@ -76,7 +77,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 
 def failing_job(error: Exception | None = None) -> dg.JobDefinition:
-    @trip_asset("raw", YELLOW, 12, follows=[], description="", kinds=set())
+    @trip_asset(RAW, YELLOW, 12, description="", kinds=set())
     def raw(context: dg.AssetExecutionContext) -> None:
         def step(month) -> dict:
             if month.month == "2019-02":

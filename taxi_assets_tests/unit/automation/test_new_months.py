@@ -14,7 +14,7 @@ from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.definitions import build_defs
 from taxi_assets.errors import NotPublishedError, SourceUnavailableError
-from taxi_assets.orchestration import names as tags
+from taxi_assets.orchestration import names
 from taxi_assets.orchestration.assets.materialize import materialize_months
 from taxi_assets.orchestration.automation import new_months
 from taxi_assets.orchestration.automation.new_months import (
@@ -244,7 +244,7 @@ def test_runs_say_whether_their_failure_may_pass(ticks: Ticks) -> None:
             materialize_months(context, YELLOW, step)
 
         dg.materialize([raw], instance=ticks.instance, partition_key="2019-01", raise_on_error=False)
-        return ticks.instance.get_runs(limit=1)[0].tags[tags.FAILURE]
+        return ticks.instance.get_runs(limit=1)[0].tags[names.FAILURE]
 
     assert fails_with(SourceUnavailableError("dropped")) == "passing"
     assert fails_with(NotPublishedError("403")) == "permanent"
