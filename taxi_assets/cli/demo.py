@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -22,6 +21,10 @@ from rich.table import Table
 from taxi_assets.cli.dev import prepare_dagster
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import SettingsError
+from taxi_assets.orchestration.dagster_internals.runs import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+)
 from taxi_assets.orchestration.layers import CLEAN, POSTGRES, RAW
 from taxi_assets.orchestration.names import SECONDS, UNCHANGED
 from taxi_assets.orchestration.records import failure_reason, latest_metadata

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from dagster import AssetCheckKey, AssetKey, DagsterInstance, ExecuteInProcessResult
-from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
 from taxi_assets.definitions import build_defs
+from taxi_assets.orchestration.dagster_internals.runs import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+)
 from taxi_assets.orchestration.records import latest_metadata
 from taxi_assets.orchestration.resources.postgres import Postgres
 from taxi_assets.settings import load_settings

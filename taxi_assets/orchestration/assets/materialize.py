@@ -17,6 +17,7 @@ from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import TaxiAssetsError
 from taxi_assets.orchestration import names
 from taxi_assets.orchestration.assets.failures import RETRY_PASSING, failure_of
+from taxi_assets.orchestration.dagster_internals.runs import BACKFILL_ID_TAG
 
 Metadata = dict[str, Any]
 
@@ -65,7 +66,7 @@ def tag_run(context: AssetExecutionContext, dataset: Dataset) -> None:
     """Names the run's dataset and layers, however it was launched (see ``taxi_assets/orchestration/names.py``)."""
     run = context.run
     wanted = {names.DATASET: dataset.name}
-    if "dagster/backfill" in run.tags:
+    if BACKFILL_ID_TAG in run.tags:
         wanted[names.BACKFILL] = "true"
     # Dagster notes the assets of a run only when they are a selection of the job's.
     for key in run.asset_selection or context.job_def.asset_layer.executable_asset_keys:

@@ -12,16 +12,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
-from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
-from dagster._core.storage.tags import (
+
+from taxi_assets.datasets.registry import DATASETS
+from taxi_assets.orchestration import names
+from taxi_assets.orchestration.dagster_internals.runs import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
     PARTITION_NAME_TAG,
     WILL_RETRY_TAG,
 )
-
-from taxi_assets.datasets.registry import DATASETS
-from taxi_assets.orchestration import names
 from taxi_assets.orchestration.partitions import TIMEZONE, months_of
 from taxi_assets.orchestration.records import failure_reason
 
@@ -135,10 +134,10 @@ def failed_months(instance: dg.DagsterInstance) -> dict[str, list[str]]:
         for key in instance.get_asset_keys():
             if key.path[-1] != dataset.table:
                 continue
-            status = get_and_update_asset_status_cache_value(instance, key, months)
-            failed = status.deserialize_failed_partition_subsets(months) if status else months.empty_subset()
-            if not failed.is_empty:
-                found[key.to_user_string()] = sorted(failed.get_partition_keys())
+            statuses = instance.get_status_by_partition(key, months.get_partition_keys(), months) or {}
+            failed = [month for month, status in statuses.items() if status is dg.AssetPartitionStatus.FAILED]
+            if failed:
+                found[key.to_user_string()] = failed
     return found
 
 

@@ -14,10 +14,10 @@ from __future__ import annotations
 from typing import Any
 
 import dagster as dg
-from dagster._core.storage.tags import SENSOR_NAME_TAG
 
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.orchestration import names
+from taxi_assets.orchestration.dagster_internals.runs import SENSOR_NAME_TAG
 from taxi_assets.orchestration.layers import LAYERS, Layer, followers
 
 SENSOR = "follow_upstream"

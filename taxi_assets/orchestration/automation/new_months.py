@@ -15,8 +15,6 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 import dagster as dg
-from dagster._core.events import RunFailureReason
-from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG, RUN_FAILURE_REASON_TAG, WILL_RETRY_TAG
 
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
@@ -24,6 +22,12 @@ from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import SourceUnavailableError
 from taxi_assets.orchestration import names
 from taxi_assets.orchestration.automation.jobs import LOAD_JOBS
+from taxi_assets.orchestration.dagster_internals.runs import (
+    AUTO_RETRY_RUN_ID_TAG,
+    RUN_FAILURE_REASON_TAG,
+    WILL_RETRY_TAG,
+    RunFailureReason,
+)
 from taxi_assets.orchestration.layers import RAW
 from taxi_assets.orchestration.partitions import newest_months, today_in_new_york
 from taxi_assets.orchestration.records import latest_metadata

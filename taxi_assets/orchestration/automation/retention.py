@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 import dagster as dg
-from dagster._core.storage.dagster_run import FINISHED_STATUSES, RunsFilter
 from pydantic import Field
 
 from taxi_assets.data_dir import DataDir
@@ -27,6 +26,9 @@ from taxi_assets.steps.files.raw_file import RawFile, read_manifest
 from taxi_assets.steps.lake.copy import lake_rows
 from taxi_assets.steps.lake.lake import Lake, raw_name
 from taxi_assets.steps.warehouse.warehouse import Warehouse
+
+ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+"""The states that a run does not leave any more."""
 
 
 @dataclass(frozen=True)
@@ -199,7 +201,7 @@ class Pruned:
 
 def prune(instance: dg.DagsterInstance, before: datetime, *, dry_run: bool) -> Pruned:
     """Removes what ended before that moment, or says what would go."""
-    old = instance.get_runs(RunsFilter(statuses=FINISHED_STATUSES, updated_before=before))
+    old = instance.get_runs(dg.RunsFilter(statuses=ENDED, updated_before=before))
     pruned = Pruned([], [])
     for run in old:
         (pruned.removed if superseded(instance, run.run_id) else pruned.logs_only).append(run.run_id)

@@ -75,9 +75,9 @@ def results(
 
 def months_to_check(context: AssetCheckExecutionContext, dataset: Dataset, data_dir: DataDir) -> list[TripMonth]:
     """The partitions of the run; of a check that is executed by itself, every month that is clean on this machine."""
-    run = context.run
-    if run.tags.get("dagster/partition") or run.tags.get("dagster/asset_partition_range_start"):
-        return [TripMonth(dataset.name, key) for key in context.op_execution_context.partition_keys]
+    run = context.op_execution_context
+    if run.has_partition_key or run.has_partition_key_range:
+        return [TripMonth(dataset.name, key) for key in run.partition_keys]
     files = sorted((data_dir.root / "clean" / dataset.name).glob(f"{dataset.table}_????-??.parquet"))
     return [TripMonth.from_file_name(path.name) for path in files]
 

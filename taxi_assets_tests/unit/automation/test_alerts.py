@@ -8,11 +8,6 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import dagster as dg
 import pytest
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-    PARTITION_NAME_TAG,
-)
 
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import BrokenFileError
@@ -25,6 +20,11 @@ from taxi_assets.orchestration.automation.alerts import (
     failed_months,
     report_failed_months,
     summary_text,
+)
+from taxi_assets.orchestration.dagster_internals.runs import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+    PARTITION_NAME_TAG,
 )
 from taxi_assets.orchestration.layers import RAW
 

@@ -8,12 +8,6 @@ from collections.abc import Iterator, Sequence
 
 import dagster as dg
 import pytest
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-    PARTITION_NAME_TAG,
-    SENSOR_NAME_TAG,
-)
 
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import BrokenFileError, LayoutError, SourceUnavailableError, TaxiAssetsError
@@ -21,6 +15,12 @@ from taxi_assets.orchestration import names
 from taxi_assets.orchestration.assets.materialize import materialize_months
 from taxi_assets.orchestration.assets.trip_asset import trip_asset
 from taxi_assets.orchestration.automation.conditions import SENSOR
+from taxi_assets.orchestration.dagster_internals.runs import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+    PARTITION_NAME_TAG,
+    SENSOR_NAME_TAG,
+)
 from taxi_assets.orchestration.layers import LAYERS
 
 YELLOW = DATASETS["yellow"]

@@ -86,7 +86,7 @@ def asked_for(backfill: PartitionBackfill) -> dict[str, set[str]]:
 
 
 def test_a_backfill_is_every_layer_of_the_months_that_each_dataset_has(instance: dg.DagsterInstance) -> None:
-    requested = request_backfill(instance, REPOSITORY.asset_graph, ["yellow", "fhvhv"], "2019-01", "2019-03")
+    requested = request_backfill(instance, REPOSITORY, ["yellow", "fhvhv"], "2019-01", "2019-03")
     assert requested.months == {"yellow": ("2019-01", "2019-03"), "fhvhv": ("2019-02", "2019-03")}
     assert requested.describe() == "yellow 2019-01 to 2019-03, fhvhv 2019-02 to 2019-03"
     backfill = instance.get_backfill(requested.backfill_id)
@@ -112,7 +112,7 @@ def test_a_request_that_makes_no_sense_leaves_nothing_behind(
     instance: dg.DagsterInstance, datasets: list[str], first: str, last: str, said: str
 ) -> None:
     with pytest.raises(SettingsError, match=said):
-        request_backfill(instance, REPOSITORY.asset_graph, datasets, first, last)
+        request_backfill(instance, REPOSITORY, datasets, first, last)
     assert list(instance.get_backfills()) == []
 
 
