@@ -1,4 +1,4 @@
-"""clean: typed, normalised Parquet of the month; refused lines beside it with a reason."""
+"""clean: typed, normalised Parquet of the month; rejected lines beside it with a reason."""
 
 from dagster import AssetExecutionContext, AssetsDefinition
 

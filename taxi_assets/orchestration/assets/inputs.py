@@ -1,6 +1,6 @@
 """How an asset finds what the asset before it made: on this machine, else in the lake.
 
-Belongs here: which edition is wanted, and where it is looked for. Not here: how it is fetched
+Belongs here: which version is wanted, and where it is looked for. Not here: how it is fetched
 (``taxi_assets/steps/lake/bring_back.py``).
 
 A run that carries a month through all layers finds everything on its own disk. One that takes a later layer alone may
@@ -46,7 +46,7 @@ class Inputs:
         """The month's published file.
 
         Raises:
-            NotMaterializedError: It is neither here nor, in the edition that was materialized last, in the lake.
+            NotMaterializedError: It is neither here nor, in the version that was materialized last, in the lake.
         """
         data_dir = self.files.data_dir
         raw = read_manifest(data_dir.raw_dir(month.dataset), month)
@@ -60,7 +60,7 @@ class Inputs:
         """The month's clean file.
 
         Raises:
-            NotMaterializedError: It is neither here nor, in the edition that was materialized last, in the lake.
+            NotMaterializedError: It is neither here nor, in the version that was materialized last, in the lake.
         """
         from taxi_assets.steps.files.clean_file import read_clean
         from taxi_assets.steps.lake.bring_back import clean_from_lake

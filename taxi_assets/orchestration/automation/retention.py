@@ -68,7 +68,7 @@ def raw_files(data_dir: DataDir, datasets: Sequence[str]) -> Iterator[tuple[Trip
                 yield month, raw
 
 
-def judge(month: TripMonth, raw: RawFile, stores: Stores) -> RawVerdict:
+def verdict_on(month: TripMonth, raw: RawFile, stores: Stores) -> RawVerdict:
     """Asks each store itself, now; nothing that a run has reported counts."""
     try:
         why = _missing_somewhere(month, raw, stores)
@@ -89,9 +89,9 @@ def _missing_somewhere(month: TripMonth, raw: RawFile, stores: Stores) -> str:
         return "clean does not have the month"
     if clean.raw_sha256 != raw.sha256:
         return "clean was made from another file"
-    rows, refused = rows_of(stores.data_dir, month)
-    if rows + refused != raw.published_rows:
-        return f"clean and refused have {rows:,} + {refused:,} lines of {raw.published_rows:,}"
+    rows, rejected = rows_of(stores.data_dir, month)
+    if rows + rejected != raw.published_rows:
+        return f"clean and rejected have {rows:,} + {rejected:,} lines of {raw.published_rows:,}"
     copied = stores.lake.stat(raw_name(month.dataset, raw.path.name))
     if copied is None or copied.bytes != raw.bytes:
         return "the lake does not have the raw file"
@@ -147,7 +147,7 @@ def purge_safe_raw_files(
     for month, raw in raw_files(files.data_dir, config.datasets):
         if month.month >= config.before:
             continue
-        verdict = judge(month, raw, stores)
+        verdict = verdict_on(month, raw, stores)
         if not config.dry_run and not verdict.kept_because:
             remove_raw(verdict)
         verdicts.append(verdict)

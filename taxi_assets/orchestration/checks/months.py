@@ -1,4 +1,4 @@
-"""What all checks share: they look at months one by one, and report them together.
+"""What all checks share: they go through months one by one, and report them together.
 
 Belongs here: which months, the loop over them and its table. Not here: what is compared.
 """
@@ -58,19 +58,22 @@ class Finding:
     note: str = ""
 
 
-Look = Callable[[TripMonth], Finding]
-"""How a check looks at one month."""
+CheckFunction = Callable[[TripMonth], Finding]
+"""What a check does with one month."""
 
 
 def results(
-    context: AssetCheckExecutionContext, dataset: Dataset, data_dir: DataDir, looks: Mapping[MonthCheck, Look]
+    context: AssetCheckExecutionContext,
+    dataset: Dataset,
+    data_dir: DataDir,
+    functions: Mapping[MonthCheck, CheckFunction],
 ) -> Iterator[AssetCheckResult]:
-    """The results of those checks that are selected, each over all months that it looks at."""
+    """The results of those checks that are selected, each over all its months."""
     months = months_to_check(context, dataset, data_dir)
     selected = {check.name: check.asset_key for check in context.selected_asset_check_keys}
-    for check, look in looks.items():
+    for check, function in functions.items():
         if check.name in selected:
-            yield _result(check, selected[check.name], {month: look(month) for month in months})
+            yield _result(check, selected[check.name], {month: function(month) for month in months})
 
 
 def months_to_check(context: AssetCheckExecutionContext, dataset: Dataset, data_dir: DataDir) -> list[TripMonth]:

@@ -22,25 +22,25 @@ from taxi_assets.steps.files.raw_file import read_manifest
 from taxi_assets.steps.raw.sources import COURSE_RELEASES, TLC
 
 NO_ROWS_MISSING = MonthCheck(
-    "no_rows_missing", "The file has no fewer rows than the confirmed count of its edition.", blocking=True
+    "no_rows_missing", "The file has no fewer rows than the confirmed count of its format.", blocking=True
 )
-PUBLISHED_COUNT = MonthCheck("published_count", "The file has exactly the confirmed count of its edition.")
+PUBLISHED_COUNT = MonthCheck("published_count", "The file has exactly the confirmed count of its format.")
 UNPROVEN_COUNT = MonthCheck(
     "unproven_count",
-    "The file has the count of its edition that is known at second hand; a difference warns.",
+    "The file has the count of its format that is known at second hand; a difference warns.",
     severity=AssetCheckSeverity.WARN,
 )
 CHECKS = (NO_ROWS_MISSING, PUBLISHED_COUNT, UNPROVEN_COUNT)
 
 
 def raw_check(dataset: Dataset) -> AssetChecksDefinition:
-    """``raw/<dataset>_tripdata`` against counts of the same edition; missing rows block what is downstream."""
+    """``raw/<dataset>_tripdata`` against counts of the same format; missing rows block what is downstream."""
     key = RAW.key(dataset.table)
 
     @multi_asset_check(name=f"check_raw_{dataset.table}", specs=[check.spec(key) for check in CHECKS], can_subset=True)
     def check_raw(context: AssetCheckExecutionContext, files: LocalFiles) -> Iterator[AssetCheckResult]:
-        looks = {check: partial(compare, check, files.data_dir) for check in CHECKS}
-        yield from results(context, dataset, files.data_dir, looks)
+        functions = {check: partial(compare, check, files.data_dir) for check in CHECKS}
+        yield from results(context, dataset, files.data_dir, functions)
 
     return check_raw
 
@@ -48,8 +48,8 @@ def raw_check(dataset: Dataset) -> AssetChecksDefinition:
 def compare(check: MonthCheck, data_dir: DataDir, month: TripMonth) -> Finding:
     """One month under one of the three checks.
 
-    Only the publishers' own files are compared: an extract in somebody's folder is not an edition, and synthetic
-    months have as many rows as were asked for.
+    Only the publishers' own files are compared: an extract in somebody's folder has as many rows as somebody took, and
+    a synthetic month as many as were asked for.
     """
     raw = read_manifest(data_dir.raw_dir(month.dataset), month)
     if raw is None or not raw.source.startswith((COURSE_RELEASES.base, TLC.base)):
@@ -57,7 +57,7 @@ def compare(check: MonthCheck, data_dir: DataDir, month: TripMonth) -> Finding:
     known = expected_rows(month, raw.edition)
     wanted = "second-hand" if check == UNPROVEN_COUNT else "confirmed"
     if known is None or known[1] != wanted:
-        return Finding(passed=True, figures={"compared": f"no: no {wanted} count of this edition"})
+        return Finding(passed=True, figures={"compared": f"no: no {wanted} count of this format"})
     expected, found = known[0], raw.published_rows
     return Finding(
         passed=found >= expected if check == NO_ROWS_MISSING else found == expected,

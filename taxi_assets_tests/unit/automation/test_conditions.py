@@ -36,7 +36,7 @@ class Graph:
 
     def __init__(self) -> None:
         self.errors: dict[tuple[str, str], TaxiAssetsError] = {}
-        self.refused_by_check: set[str] = set()
+        self.rejected_by_check: set[str] = set()
         self.defs = dg.Definitions(
             assets=[self._asset(layer) for layer in LAYERS],
             asset_checks=[self._check()],
@@ -49,7 +49,7 @@ class Graph:
         self.instance = instance
         self._cursor = None
         self.errors.clear()
-        self.refused_by_check = set()
+        self.rejected_by_check = set()
         return self
 
     def _asset(self, layer: str) -> dg.AssetsDefinition:
@@ -69,7 +69,7 @@ class Graph:
         @dg.asset_check(asset=LAYERS["clean"].key(YELLOW.table), blocking=True)
         def contents(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
             months = set(context.op_execution_context.partition_keys)
-            return dg.AssetCheckResult(passed=not months & self.refused_by_check)
+            return dg.AssetCheckResult(passed=not months & self.rejected_by_check)
 
         return contents
 
@@ -260,7 +260,7 @@ def test_a_failed_month_is_asked_for_once_when_its_raw_file_changes(graph: Graph
 
 
 def test_a_check_that_failed_keeps_its_month_back_even_after_other_months_pass(graph: Graph) -> None:
-    graph.refused_by_check = {"2019-09"}
+    graph.rejected_by_check = {"2019-09"}
     graph.run(["2019-09"])
     assert graph.tick() == {}
     graph.run(["2019-10"], ["raw", "clean"])
@@ -270,7 +270,7 @@ def test_a_check_that_failed_keeps_its_month_back_even_after_other_months_pass(g
 
 
 def test_a_check_that_fails_after_clean_alone_meets_the_month_again_before_it_goes_on(graph: Graph) -> None:
-    graph.refused_by_check = {"2019-09"}
+    graph.rejected_by_check = {"2019-09"}
     graph.run(["2019-09"], ["raw", "clean"])
     # The layers that follow are asked for only together with clean, so that its checks run between them.
     assert graph.tick() == after_raw("2019-09")

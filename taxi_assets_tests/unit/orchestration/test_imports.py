@@ -11,7 +11,7 @@ ROOT = Path(taxi_assets.orchestration.__file__).parent
 PREFIX = "taxi_assets.orchestration."
 BELOW = {"dagster_internals", "layers", "names", "partitions", "records"}
 MAY_IMPORT = {
-    **{name: BELOW for name in BELOW},
+    **dict.fromkeys(BELOW, BELOW),
     "instance": BELOW,
     "resources": BELOW | {"instance"},
     "automation": BELOW | {"instance", "resources"},
