@@ -5,7 +5,7 @@ from dagster import AssetExecutionContext, AssetsDefinition
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.orchestration.assets.inputs import Inputs
-from taxi_assets.orchestration.assets.materialize import Metadata, materialize_months
+from taxi_assets.orchestration.assets.materialize import Metadata, Progress, materialize_months
 from taxi_assets.orchestration.assets.metadata import clean_metadata
 from taxi_assets.orchestration.assets.trip_asset import trip_asset
 from taxi_assets.orchestration.layers import CLEAN
@@ -29,8 +29,9 @@ def clean_asset(dataset: Dataset, months_per_run: int) -> AssetsDefinition:
 
         inputs = Inputs(context, files, lake)
 
-        def clean_one(month: TripMonth) -> Metadata:
-            cleaned = clean_month(inputs.raw(month), month, files.data_dir)
+        def clean_one(month: TripMonth, progress: Progress) -> Metadata:
+            raw = inputs.raw(month, progress)
+            cleaned = clean_month(raw, month, files.data_dir, on_progress=progress("raw file read", "bytes"))
             return clean_metadata(cleaned, dataset, month)
 
         materialize_months(context, dataset, clean_one)

@@ -19,6 +19,7 @@ from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.zones import TAXI_ZONES
 from taxi_assets.errors import NotMaterializedError
+from taxi_assets.orchestration.assets.materialize import Progress
 from taxi_assets.orchestration.layers import CLEAN, RAW, Layer
 from taxi_assets.orchestration.names import CONTENT_ID, SHA256
 from taxi_assets.orchestration.records import latest_metadata
@@ -42,7 +43,7 @@ class Inputs:
     files: LocalFiles
     lake: LakeResource
 
-    def raw(self, month: TripMonth) -> RawFile:
+    def raw(self, month: TripMonth, progress: Progress) -> RawFile:
         """The month's published file.
 
         Raises:
@@ -54,9 +55,11 @@ class Inputs:
             return raw
         from taxi_assets.steps.lake.bring_back import raw_from_lake
 
-        return raw_from_lake(month, data_dir, self.lake.open(), sha256=self._materialized(RAW, month, SHA256))
+        wanted = self._materialized(RAW, month, SHA256)
+        on_progress = progress("fetched from the lake", "bytes")
+        return raw_from_lake(month, data_dir, self.lake.open(), sha256=wanted, on_progress=on_progress)
 
-    def clean(self, month: TripMonth) -> CleanMonth:
+    def clean(self, month: TripMonth, progress: Progress) -> CleanMonth:
         """The month's clean file.
 
         Raises:
@@ -70,7 +73,8 @@ class Inputs:
         if clean is not None:
             return clean
         wanted = self._materialized(CLEAN, month, CONTENT_ID)
-        return clean_from_lake(month, data_dir, self.lake.open(), content_id=wanted)
+        on_progress = progress("fetched from the lake", "bytes")
+        return clean_from_lake(month, data_dir, self.lake.open(), content_id=wanted, on_progress=on_progress)
 
     def _materialized(self, layer: Layer, month: TripMonth, fact: str) -> str | None:
         """A fact of the last materialization of a month; None when there is none, as in a new run history."""

@@ -5,7 +5,7 @@ from dagster import AssetExecutionContext, AssetsDefinition
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.orchestration.assets.inputs import Inputs
-from taxi_assets.orchestration.assets.materialize import Metadata, materialize_months
+from taxi_assets.orchestration.assets.materialize import Metadata, Progress, materialize_months
 from taxi_assets.orchestration.assets.metadata import lake_metadata
 from taxi_assets.orchestration.assets.trip_asset import trip_asset
 from taxi_assets.orchestration.layers import LAKE
@@ -28,8 +28,10 @@ def lake_asset(dataset: Dataset, months_per_run: int) -> AssetsDefinition:
     def lake_(context: AssetExecutionContext, lake: LakeResource, files: LocalFiles) -> None:
         opened, inputs = lake.open(), Inputs(context, files, lake)
 
-        def copy(month: TripMonth) -> Metadata:
-            return lake_metadata(copy_month(inputs.raw(month), inputs.clean(month), month, opened))
+        def copy(month: TripMonth, progress: Progress) -> Metadata:
+            raw, clean = inputs.raw(month, progress), inputs.clean(month, progress)
+            on_progress = progress("copied to the lake", "bytes")
+            return lake_metadata(copy_month(raw, clean, month, opened, on_progress=on_progress))
 
         materialize_months(context, dataset, copy)
 

@@ -18,12 +18,20 @@ from taxi_assets.errors import TaxiAssetsError
 from taxi_assets.orchestration import names
 from taxi_assets.orchestration.assets.failures import RETRY_PASSING, failure_of
 from taxi_assets.orchestration.dagster_internals.runs import BACKFILL_ID_TAG
+from taxi_assets.steps.files.progress import OnProgress, ProgressLines, Unit
 
 Metadata = dict[str, Any]
 
+Progress = Callable[[str, Unit], OnProgress]
+"""Gives the hook for what is about to be counted, ``progress("fetched", "bytes")``; its figures go to the run's log."""
 
-def materialize_months(context: AssetExecutionContext, dataset: Dataset, step: Callable[[TripMonth], Metadata]) -> None:
+
+def materialize_months(
+    context: AssetExecutionContext, dataset: Dataset, step: Callable[[TripMonth, Progress], Metadata]
+) -> None:
     """Runs ``step`` for each partition of the run and gives every month its own metadata.
+
+    A month that takes long has lines in the run's log that say how far it is.
 
     When months fail for good, the others are still recorded as materialized, so that Dagster shows exactly the bad
     ones as failed; the run is tagged, so that automation carries the others on.
@@ -39,7 +47,8 @@ def materialize_months(context: AssetExecutionContext, dataset: Dataset, step: C
         month = TripMonth(dataset.name, key)
         begun = time.monotonic()
         try:
-            metadata = step(month)
+            with ProgressLines(str(month), context.log.info) as lines:
+                metadata = step(month, lines.of)
         except TaxiAssetsError as error:
             # Without a traceback: what there is to know is in the message.
             context.log.log("ERROR", f"{month} failed ({number} of {len(keys)}): {error}")

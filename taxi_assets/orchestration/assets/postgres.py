@@ -7,7 +7,7 @@ from dagster import AssetExecutionContext, AssetsDefinition, MetadataValue
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.orchestration.assets.inputs import Inputs
-from taxi_assets.orchestration.assets.materialize import Metadata, materialize_months
+from taxi_assets.orchestration.assets.materialize import Metadata, Progress, materialize_months
 from taxi_assets.orchestration.assets.metadata import table_schema
 from taxi_assets.orchestration.assets.trip_asset import trip_asset
 from taxi_assets.orchestration.layers import POSTGRES
@@ -32,17 +32,17 @@ def postgres_asset(dataset: Dataset, months_per_run: int) -> AssetsDefinition:
         kinds={"postgres"},
     )
     def postgres_(context: AssetExecutionContext, postgres: Postgres, files: LocalFiles, lake: LakeResource) -> None:
-        from taxi_assets.steps.postgres.load import load_month, prepare_database
+        from taxi_assets.steps.postgres.load import load_month
 
         conninfo, inputs = postgres.conninfo(), Inputs(context, files, lake)
-        prepare_database(conninfo, [dataset])
 
-        def load(month: TripMonth) -> Metadata:
+        def load(month: TripMonth, progress: Progress) -> Metadata:
             loaded = load_month(
-                inputs.clean(month),
+                inputs.clean(month, progress),
                 month,
                 conninfo,
                 application_name=f"taxi {context.run.run_id[:8]} {month}",
+                on_progress=progress("loaded into Postgres", "rows"),
             )
             return _metadata(loaded, dataset)
 

@@ -4,7 +4,7 @@ from dagster import AssetExecutionContext, AssetsDefinition
 
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
-from taxi_assets.orchestration.assets.materialize import Metadata, materialize_months
+from taxi_assets.orchestration.assets.materialize import Metadata, Progress, materialize_months
 from taxi_assets.orchestration.assets.metadata import raw_metadata
 from taxi_assets.orchestration.assets.trip_asset import trip_asset
 from taxi_assets.orchestration.layers import RAW
@@ -24,11 +24,12 @@ def raw_asset(dataset: Dataset, months_per_run: int) -> AssetsDefinition:
         kinds={"raw", "file"},
     )
     def raw(context: AssetExecutionContext, source: Source, files: LocalFiles) -> None:
-        def fetch(month: TripMonth) -> Metadata:
+        def fetch(month: TripMonth, progress: Progress) -> Metadata:
+            on_progress = progress("fetched", "bytes")
             if LANDED_FILE in context.run.tags:
-                fetched = source.fetch_landed(month, files.data_dir)
+                fetched = source.fetch_landed(month, files.data_dir, on_progress)
                 return {**raw_metadata(fetched.raw, unchanged=fetched.unchanged), LANDED: True}
-            fetched = source.fetch(month, files.data_dir)
+            fetched = source.fetch(month, files.data_dir, on_progress)
             return raw_metadata(fetched.raw, unchanged=fetched.unchanged)
 
         materialize_months(context, dataset, fetch)

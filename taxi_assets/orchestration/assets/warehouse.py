@@ -5,7 +5,7 @@ from dagster import AssetExecutionContext, AssetsDefinition
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.orchestration.assets.inputs import Inputs
-from taxi_assets.orchestration.assets.materialize import Metadata, materialize_months
+from taxi_assets.orchestration.assets.materialize import Metadata, Progress, materialize_months
 from taxi_assets.orchestration.assets.metadata import warehouse_metadata
 from taxi_assets.orchestration.assets.trip_asset import trip_asset
 from taxi_assets.orchestration.layers import WAREHOUSE
@@ -31,9 +31,9 @@ def warehouse_asset(dataset: Dataset, months_per_run: int) -> AssetsDefinition:
     ) -> None:
         source, target, inputs = lake.open(), warehouse.open(), Inputs(context, files, lake)
 
-        def load(month: TripMonth) -> Metadata:
+        def load(month: TripMonth, progress: Progress) -> Metadata:
             # Not for the load, which reads the lake: its checks compare the table with the clean file.
-            inputs.clean(month)
+            inputs.clean(month, progress)
             return warehouse_metadata(load_month(month, source, target, run_id=context.run.run_id), dataset)
 
         materialize_months(context, dataset, load)

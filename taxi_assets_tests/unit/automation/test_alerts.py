@@ -79,7 +79,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
 def failing_job(error: Exception | None = None) -> dg.JobDefinition:
     @trip_asset(RAW, YELLOW, 12, description="", kinds=set())
     def raw(context: dg.AssetExecutionContext) -> None:
-        def step(month) -> dict:
+        def step(month, progress) -> dict:
             if month.month == "2019-02":
                 raise error or BrokenFileError("yellow 2019-02: the gzip is cut off")
             return {}

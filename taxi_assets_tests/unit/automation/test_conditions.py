@@ -55,7 +55,7 @@ class Graph:
     def _asset(self, layer: str) -> dg.AssetsDefinition:
         @trip_asset(LAYERS[layer], YELLOW, 12, description="", kinds=set())
         def stand_in(context: dg.AssetExecutionContext) -> None:
-            def step(month) -> dict:
+            def step(month, progress) -> dict:
                 error = self.errors.get((layer, month.month))
                 if error is not None:
                     raise error
@@ -311,7 +311,7 @@ def test_months_are_left_to_the_step_s_own_retry_while_it_has_one(graph: Graph) 
 
     @dg.asset(partitions_def=dg.StaticPartitionsDefinition(["2019-01", "2019-02"]), retry_policy=dg.RetryPolicy(3))
     def flaky(context: dg.AssetExecutionContext) -> None:
-        def step(month) -> dict:
+        def step(month, progress) -> dict:
             tries.append(month.month)
             if month.month == "2019-02" and tries.count("2019-02") == 1:
                 raise SourceUnavailableError("dropped")

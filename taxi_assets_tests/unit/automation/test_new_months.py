@@ -15,7 +15,7 @@ from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.definitions import build_defs
 from taxi_assets.errors import NotPublishedError, SourceUnavailableError
 from taxi_assets.orchestration import names
-from taxi_assets.orchestration.assets.materialize import materialize_months
+from taxi_assets.orchestration.assets.materialize import Progress, materialize_months
 from taxi_assets.orchestration.automation import new_months
 from taxi_assets.orchestration.automation.new_months import (
     Cursor,
@@ -238,7 +238,7 @@ def test_runs_say_whether_their_failure_may_pass(ticks: Ticks) -> None:
     def fails_with(error: Exception) -> str:
         @dg.asset(partitions_def=dg.StaticPartitionsDefinition(["2019-01"]), retry_policy=dg.RetryPolicy(3, delay=0))
         def raw(context) -> None:
-            def step(month: TripMonth) -> dict:
+            def step(month: TripMonth, progress: Progress) -> dict:
                 raise error
 
             materialize_months(context, YELLOW, step)
