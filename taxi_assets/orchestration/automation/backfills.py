@@ -16,7 +16,7 @@ import dagster as dg
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
-from taxi_assets.errors import SettingsError
+from taxi_assets.errors import ArgumentError
 from taxi_assets.orchestration import names
 from taxi_assets.orchestration.partitions import months_of
 
@@ -61,7 +61,7 @@ def request_backfill(
         with_zones: The zone lookup, which has no months, comes along.
 
     Raises:
-        SettingsError: A dataset or month that there is not.
+        ArgumentError: A dataset or month that there is not.
     """
     from taxi_assets.orchestration.dagster_internals.backfills import PartitionBackfill, PartitionsByAssetSelector
 
@@ -95,7 +95,7 @@ def _known(name: str) -> Dataset:
     try:
         return DATASETS[name]
     except KeyError:
-        raise SettingsError(f"{name!r} is not a dataset; choose from {', '.join(DATASETS)}") from None
+        raise ArgumentError(f"{name!r} is not a dataset; choose from {', '.join(DATASETS)}") from None
 
 
 def _range(dataset: Dataset, first: str, last: str) -> tuple[str, str]:
@@ -103,10 +103,10 @@ def _range(dataset: Dataset, first: str, last: str) -> tuple[str, str]:
     try:
         asked = (TripMonth(dataset.name, first).month, TripMonth(dataset.name, last).month)
     except ValueError as error:
-        raise SettingsError(str(error)) from None
+        raise ArgumentError(str(error)) from None
     there = [key for key in months_of(dataset).get_partition_keys() if asked[0] <= key <= asked[1]]
     if not there:
-        raise SettingsError(f"{dataset.name} has no month from {first} to {last}; its first is {dataset.first_month}")
+        raise ArgumentError(f"{dataset.name} has no month from {first} to {last}; its first is {dataset.first_month}")
     return there[0], there[-1]
 
 

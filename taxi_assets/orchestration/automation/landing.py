@@ -122,7 +122,7 @@ def _place(path: Path, data_dir: DataDir) -> str:
 def _reject_month_that_cannot_be(month: TripMonth, path: Path) -> None:
     keys = months_of(DATASETS[month.dataset]).get_partition_keys()
     if month.month not in keys:
-        raise LayoutError(f"{path.name}: it is {month}, but {month.dataset} has the months {keys[0]} to {keys[-1]}")
+        raise BrokenFileError(f"{path.name}: it is {month}, but {month.dataset} has the months {keys[0]} to {keys[-1]}")
 
 
 def _accept(path: Path, landed: LandedFile, data_dir: DataDir) -> str:

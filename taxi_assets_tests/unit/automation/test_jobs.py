@@ -11,7 +11,7 @@ from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.definitions import build_defs
-from taxi_assets.errors import SettingsError
+from taxi_assets.errors import ArgumentError
 from taxi_assets.orchestration.automation.backfills import request_backfill
 from taxi_assets.orchestration.automation.jobs import MonthsOfEverything
 from taxi_assets.settings import load_settings
@@ -111,7 +111,7 @@ def test_a_backfill_is_every_layer_of_the_months_that_each_dataset_has(instance:
 def test_a_request_that_makes_no_sense_leaves_nothing_behind(
     instance: dg.DagsterInstance, datasets: list[str], first: str, last: str, said: str
 ) -> None:
-    with pytest.raises(SettingsError, match=said):
+    with pytest.raises(ArgumentError, match=said):
         request_backfill(instance, REPOSITORY, datasets, first, last)
     assert list(instance.get_backfills()) == []
 
