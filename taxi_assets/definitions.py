@@ -18,7 +18,7 @@ from taxi_assets.orchestration.assets.raw import raw_asset
 from taxi_assets.orchestration.assets.warehouse import warehouse_asset
 from taxi_assets.orchestration.assets.zones import zone_assets
 from taxi_assets.orchestration.automation.everything import alerts_of, automation
-from taxi_assets.orchestration.checks import checks_of
+from taxi_assets.orchestration.checks.everything import checks_of
 from taxi_assets.orchestration.resources.targets import resources_for
 from taxi_assets.settings import Settings, load_settings
 

@@ -1,9 +1,23 @@
 """Everything that can go wrong on purpose: one small hierarchy of errors.
 
-Belongs here: the error types that the steps raise. Two families decide what an orchestrator does with them:
-``PermanentError`` (asking again gives the same answer: do not retry) and ``PassingError`` (the next try may
-succeed: retry with backoff). How these become Dagster failures is decided in
-``taxi_assets/orchestration/assets/failures.py``.
+Belongs here: the error types that steps, settings and commands raise. Not here: how they become Dagster's failures,
+which ``taxi_assets/orchestration/assets/failures.py`` decides.
+
+    TaxiAssetsError
+    ├── PermanentError             is not retried: asking again gives the same answer
+    │   ├── ArgumentError          a request for what there is not: backfills, load_trips, scan_trips
+    │   ├── SettingsError          the environment: settings, sources, the gcp target's preflight, commands
+    │   ├── NotPublishedError      the source: a month that it does not have, or does not give
+    │   ├── BrokenFileError        contents of a file: raw, clean, lake, landing
+    │   ├── LayoutError            columns of a file or a table: clean, postgres, warehouse, landing
+    │   ├── CountMismatchError     rows between two stages: clean, postgres, lake, warehouse
+    │   ├── StorageFullError       a disk: raw, clean, lake, postgres
+    │   ├── StoreAccessError       a store that cannot be used as it is set up: postgres, lake, warehouse, Google's
+    │   ├── StoreRejectedError     a store that rejects the request itself: lake and warehouse, both Google's
+    │   └── NotMaterializedError   the step before: every layer after raw, load_trips, scan_trips
+    └── PassingError               is retried, with longer and longer pauses
+        ├── SourceUnavailableError the source: raw, the sensor new_months
+        └── StoreUnavailableError  a store: postgres, lake, warehouse
 
 Every message says which file or setting, what happened, what was kept, and what to do next.
 """
@@ -19,6 +33,10 @@ class PermanentError(TaxiAssetsError):
 
 class PassingError(TaxiAssetsError):
     """The next try may succeed; nothing has been published half."""
+
+
+class ArgumentError(PermanentError, ValueError):
+    """A dataset, month or column that there is not, or that is not written as it should be. Nothing was begun."""
 
 
 class SettingsError(PermanentError):
@@ -47,6 +65,10 @@ class StorageFullError(PermanentError):
 
 class StoreAccessError(PermanentError):
     """A store is there but cannot be used as it is set up: wrong password, missing right, another version."""
+
+
+class StoreRejectedError(PermanentError):
+    """A store understood a request and rejects it: it would cost more than the limit, or is wrong in itself."""
 
 
 class SourceUnavailableError(PassingError):

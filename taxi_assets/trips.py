@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.columns import Dataset
-from taxi_assets.datasets.months import TripMonth
+from taxi_assets.datasets.months import TripMonth, months_between
 from taxi_assets.datasets.registry import DATASETS
-from taxi_assets.errors import LayoutError, NotMaterializedError
+from taxi_assets.errors import ArgumentError, NotMaterializedError
 from taxi_assets.settings import load_settings
 
 if TYPE_CHECKING:
@@ -116,18 +116,18 @@ def scan_trips(
         data_dir: Where the files are; None for ``TAXI_DATA_DIR``.
 
     Raises:
-        LayoutError: The dataset or a column does not exist.
+        ArgumentError: The dataset or a column does not exist.
         NotMaterializedError: A month has no clean file.
         ValueError: A month is not written ``YYYY-MM``, or a range ends before it begins.
     """
     if dataset not in DATASETS:
-        raise LayoutError(f"there is no dataset {dataset!r}; there are {', '.join(DATASETS)}")
+        raise ArgumentError(f"there is no dataset {dataset!r}; there are {', '.join(DATASETS)}")
     known = DATASETS[dataset]
     names = tuple(column.name for column in known.table_columns)
     wanted = names if columns is None else tuple(columns)
     unknown = [name for name in wanted if name not in names]
     if unknown:
-        raise LayoutError(f"{dataset} has no column {', '.join(map(repr, unknown))}; it has {', '.join(names)}")
+        raise ArgumentError(f"{dataset} has no column {', '.join(map(repr, unknown))}; it has {', '.join(names)}")
     files = DataDir(Path(data_dir)) if data_dir is not None else load_settings().data_dir
     chosen = tuple(TripMonth(dataset, month) for month in _months(months))
     return Trips(known, chosen, wanted, tuple(_clean_file(month, files) for month in chosen))
@@ -155,15 +155,15 @@ def _months(months: str | tuple[str, str] | Sequence[str]) -> list[str]:
     if not isinstance(months, tuple):
         return list(months)
     try:
-        first, last = (TripMonth("", month).first_day for month in months)
+        first, last = (TripMonth("", month).month for month in months)
     except ValueError as error:
         raise ValueError(
             f"{months!r} is not a range of months ({error}); several months are written as a list"
         ) from error
-    numbers = range(first.year * 12 + first.month - 1, last.year * 12 + last.month)
-    if not numbers:
+    between = months_between(first, last)
+    if not between:
         raise ValueError(f"the range {months!r} ends before it begins")
-    return [f"{number // 12}-{number % 12 + 1:02d}" for number in numbers]
+    return between
 
 
 def _clean_file(month: TripMonth, files: DataDir) -> Path:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -22,6 +21,13 @@ from rich.table import Table
 from taxi_assets.cli.dev import prepare_dagster
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import SettingsError
+from taxi_assets.orchestration.dagster_internals.runs import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+)
+from taxi_assets.orchestration.layers import CLEAN, POSTGRES, RAW
+from taxi_assets.orchestration.names import SECONDS, UNCHANGED
+from taxi_assets.orchestration.records import failure_reason, latest_metadata
 from taxi_assets.settings import PROJECT_ROOT, Settings, load_settings
 from taxi_assets.steps.files.raw_file import read_raw
 
@@ -104,20 +110,11 @@ def _materialize(settings: Settings, instance: dg.DagsterInstance, console: Cons
             if not result.success:
                 bar.stop()
                 for failure in result.filter_events(lambda event: event.is_step_failure or event.is_run_failure):
-                    console.print(f"[red]{failure.step_key or job.name}:[/red] {_reason(failure)}", highlight=False)
+                    console.print(
+                        f"[red]{failure.step_key or job.name}:[/red] {failure_reason(failure)}", highlight=False
+                    )
                 return False
     return True
-
-
-def _reason(failure: dg.DagsterEvent) -> str:
-    """What a person should read of a failure: our own description, else the innermost error."""
-    if failure.is_step_failure:
-        data = failure.step_failure_data
-        if data.user_failure_data and data.user_failure_data.description:
-            return data.user_failure_data.description
-        if data.error:
-            return (data.error.cause or data.error).message
-    return failure.message or ""
 
 
 def _shown_months(settings: Settings, instance: dg.DagsterInstance) -> list[ShownMonth]:
@@ -130,7 +127,7 @@ def _shown_months(settings: Settings, instance: dg.DagsterInstance) -> list[Show
     for month in (TripMonth(dataset, key) for dataset in DATASETS_SHOWN for key in MONTHS_SHOWN):
         raw = read_raw(month, settings.data_dir)
         clean, refused = rows_of(month, settings.data_dir)
-        layers = [_metadata(instance, layer, month) for layer in ("raw", "clean", "postgres")]
+        layers = [latest_metadata(instance, layer.key(month.table), month.month) for layer in (RAW, CLEAN, POSTGRES)]
         shown.append(
             ShownMonth(
                 month=month,
@@ -138,19 +135,11 @@ def _shown_months(settings: Settings, instance: dg.DagsterInstance) -> list[Show
                 clean=clean,
                 refused=refused,
                 postgres=count_month(conninfo, month),
-                seconds=sum(float(layer["seconds"].value) for layer in layers),
-                unchanged=all(layer["unchanged"].value for layer in layers),
+                seconds=sum(float(layer[SECONDS]) for layer in layers),
+                unchanged=all(layer[UNCHANGED] for layer in layers),
             )
         )
     return shown
-
-
-def _metadata(instance: dg.DagsterInstance, layer: str, month: TripMonth) -> Any:
-    records = instance.fetch_materializations(
-        dg.AssetRecordsFilter(dg.AssetKey([layer, month.table]), asset_partitions=[month.month]), limit=1
-    ).records
-    materialization = records[0].asset_materialization
-    return materialization.metadata if materialization else {}
 
 
 def _show(shown: list[ShownMonth], settings: Settings, console: Console) -> None:

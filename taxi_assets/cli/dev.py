@@ -58,9 +58,9 @@ def run_backfill(settings: Settings, datasets: list[str], first: str, last: str)
     from taxi_assets.definitions import build_defs
     from taxi_assets.orchestration.automation.backfills import request_backfill
 
-    graph = build_defs(settings).get_repository_def().asset_graph
+    repository = build_defs(settings).get_repository_def()
     with DagsterInstance.get() as instance:
-        requested = request_backfill(instance, graph, datasets, first, last)
+        requested = request_backfill(instance, repository, datasets, first, last)
     print(f"Backfill {requested.backfill_id}: {requested.describe()}.")
     print("The daemon takes it up within half a minute; see Runs > Backfills in the UI (`make dev` starts both).")
     return 0

@@ -31,7 +31,7 @@ from typing import NoReturn
 
 import requests
 
-from taxi_assets.errors import PassingError, SettingsError
+from taxi_assets.errors import SettingsError, StoreUnavailableError
 from taxi_assets.settings import PROJECT_ROOT
 
 logger = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ def running_emulators(root: Path | None = None) -> Generator[Emulators]:
 
     Raises:
         SettingsError: The environment ``.venv-emulators`` is missing.
-        PassingError: An emulator ended or did not answer in time; the message ends with its log.
+        StoreUnavailableError: An emulator ended or did not answer in time; the message ends with its log.
     """
     fake_gcs_server, python = _programs()
     with ExitStack() as stack:
@@ -162,14 +162,16 @@ class _Server:
     def wait_until_ready(self, deadline: float) -> None:
         while time.monotonic() < deadline:
             if self._process is None or self._process.poll() is not None:
-                raise PassingError(f"{self._log_path.stem} ended while it started:\n{self._tail()}")
+                raise StoreUnavailableError(f"{self._log_path.stem} ended while it started:\n{self._tail()}")
             try:
                 if requests.get(self._health_url, timeout=2).ok:
                     return
             except requests.RequestException:
                 pass
             time.sleep(0.05)
-        raise PassingError(f"{self._log_path.stem} did not answer within {START_SECONDS:.0f} s:\n{self._tail()}")
+        raise StoreUnavailableError(
+            f"{self._log_path.stem} did not answer within {START_SECONDS:.0f} s:\n{self._tail()}"
+        )
 
     def stop(self) -> None:
         """Closes the pipe, upon which the guard ends the emulator and then itself."""

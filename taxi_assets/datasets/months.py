@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 
 _MONTH = re.compile(r"(20\d\d)-(0[1-9]|1[0-2])")
+_FILE_NAME = re.compile(rf"(?P<dataset>[a-z]+)_tripdata_(?P<month>{_MONTH.pattern})(?:\..*)?")
 
 
 @dataclass(frozen=True, order=True)
@@ -32,6 +33,21 @@ class TripMonth:
         if not _MONTH.fullmatch(self.month):
             raise ValueError(f"{self.month!r} is not a month; write it as YYYY-MM, for example 2019-01")
 
+    @classmethod
+    def from_file_name(cls, name: str) -> TripMonth:
+        """The month that a file of ours is named after: the inverse of :attr:`stem`, whatever ends the name.
+
+        >>> TripMonth.from_file_name("fhvhv_tripdata_2019-02.manifest.json")
+        TripMonth(dataset='fhvhv', month='2019-02')
+
+        Raises:
+            ValueError: The name is not ``<dataset>_tripdata_YYYY-MM``, with or without an ending.
+        """
+        found = _FILE_NAME.fullmatch(name)
+        if found is None:
+            raise ValueError(f"{name!r} is not named <dataset>_tripdata_YYYY-MM")
+        return cls(found["dataset"], found["month"])
+
     @property
     def table(self) -> str:
         """The table, asset and file-name stem of the dataset: ``yellow_tripdata``."""
@@ -50,8 +66,33 @@ class TripMonth:
     @property
     def next_month_first_day(self) -> date:
         """The first day after the month, for half-open ranges of pickup times."""
-        year, month = int(self.month[:4]), int(self.month[5:])
-        return date(year + month // 12, month % 12 + 1, 1)
+        return date.fromisoformat(f"{shift_month(self.month, 1)}-01")
 
     def __str__(self) -> str:
         return f"{self.dataset} {self.month}"
+
+
+def shift_month(month: str, by: int) -> str:
+    """The month that lies ``by`` months after ``month``, or before it when ``by`` is negative.
+
+    >>> shift_month("2019-12", 1), shift_month("2019-01", -2)
+    ('2020-01', '2018-11')
+    """
+    return _written(_number(month) + by)
+
+
+def months_between(first: str, last: str) -> list[str]:
+    """All months from ``first`` to ``last``, both included; none when the last lies before the first.
+
+    >>> months_between("2019-11", "2020-01")
+    ['2019-11', '2019-12', '2020-01']
+    """
+    return [_written(number) for number in range(_number(first), _number(last) + 1)]
+
+
+def _number(month: str) -> int:
+    return int(month[:4]) * 12 + int(month[5:]) - 1
+
+
+def _written(number: int) -> str:
+    return f"{number // 12:04d}-{number % 12 + 1:02d}"

@@ -1,10 +1,15 @@
-"""Tags of runs: what they are called, and which of them automation acts upon.
+"""Names under which something is written down for others to find: tags of runs, and keys of metadata.
 
-Belongs here: names. ``taxi_assets/orchestration/assets/materialize.py`` puts them on runs while these go on, so that
-a run has them however it was launched; conditions, sensors and alerts read them.
+Belongs here: names that are read back, by automation, checks, commands, or by plots over time. They stay as they are:
+run histories that exist hold them. Not here: metadata that only people look at, which is named where it is written.
+
+``taxi_assets/orchestration/assets/materialize.py`` tags runs while these go on, so that a run has its tags however it
+was launched; sensors add theirs to the runs that they ask for.
 """
 
 from __future__ import annotations
+
+# Tags of runs.
 
 DATASET = "dataset"
 """Name of the dataset that a run works on; a run never mixes datasets, whose months begin at different times."""
@@ -14,7 +19,6 @@ BACKFILL = "backfill"
 
 LANDED_FILE = "landed_file"
 """Name of the file in ``landing/accepted`` that a run takes instead of the source's."""
-
 
 VERSION = "version"
 """On runs that the sensor new_months asked for: month, validator, and the validator that it replaces."""
@@ -33,9 +37,34 @@ def partly_failed(layer: str) -> str:
     return f"partly_failed/{layer}"
 
 
+# Metadata of materializations that automation and commands read back.
+
 VALIDATOR = "validator"
 """What identifies the file at its source; the sensor new_months compares it with what the source says."""
 
-
 LANDED = "landed"
 """There on raw files that a person dropped into the landing folder."""
+
+SHA256 = "sha256"
+"""Which version of the raw file it is: a layer that finds none on its machine takes this one from the lake."""
+
+CONTENT_ID = "content id"
+"""Which version of the clean file it is, likewise."""
+
+SECONDS = "seconds"
+"""How long the month took."""
+
+UNCHANGED = "unchanged"
+"""Whether the month was there already, so that nothing was written."""
+
+# Lines are "rejected" everywhere else; a plot over time follows its key, so these two keep their old word.
+
+REJECTED_ROWS = "refused rows"
+REJECTED_LINES = "refused lines"
+
+# Metadata that Dagster's UI understands. Its own constants for these are private.
+
+ROW_COUNT = "dagster/row_count"
+URI = "dagster/uri"
+TABLE_NAME = "dagster/table_name"
+COLUMN_SCHEMA = "dagster/column_schema"

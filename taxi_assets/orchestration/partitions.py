@@ -1,14 +1,25 @@
-"""Which months exist: one monthly partitions definition a dataset.
+"""Which months exist: one monthly partitions definition a dataset, and the newest that TLC can have published.
 
-Belongs here: partitions and how many of them one run takes. Not here: when runs are asked for.
+Belongs here: partitions, how many of them one run takes, and the lag of publication. Not here: when runs are asked
+for, and asking a source.
 """
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from dagster import BackfillPolicy, MonthlyPartitionsDefinition
 
 from taxi_assets.datasets.columns import Dataset
+from taxi_assets.datasets.months import months_between, shift_month
 
 TIMEZONE = "America/New_York"
 """TLC's own clock: partitions begin and schedules fire by it."""
+
+SHORTEST_LAG = timedelta(days=47)
+"""From the last day of a month to the date of its file: 47 to 62 days for the files of 2023-01 to 2024-05, 93 for one
+of fhv."""
 
 
 def months_of(dataset: Dataset) -> MonthlyPartitionsDefinition:
@@ -19,3 +30,25 @@ def months_of(dataset: Dataset) -> MonthlyPartitionsDefinition:
 def batches_of(months_per_run: int) -> BackfillPolicy:
     """A backfill takes this many months a run: starting a run costs more than a small month does."""
     return BackfillPolicy.multi_run(max_partitions_per_run=months_per_run)
+
+
+def today_in_new_york() -> date:
+    """The publisher's date, by which partitions begin too."""
+    return datetime.now(ZoneInfo(TIMEZONE)).date()
+
+
+def newest_published(today: date) -> str:
+    """The newest month, ``YYYY-MM``, whose file can exist on that day: the last that ended ``SHORTEST_LAG`` before.
+
+    >>> newest_published(date(2024, 4, 1))
+    '2024-01'
+    """
+    day_after_month = (today - SHORTEST_LAG + timedelta(days=1)).replace(day=1)
+    return f"{day_after_month - timedelta(days=1):%Y-%m}"
+
+
+def newest_months(dataset: Dataset, today: date, count: int) -> list[str]:
+    """The ``count`` newest months that can exist of a dataset, newest first."""
+    newest = newest_published(today)
+    months = months_between(shift_month(newest, 1 - count), newest)
+    return [month for month in reversed(months) if month >= dataset.first_month]

@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from dagster import AssetCheckKey, AssetKey, AssetRecordsFilter, DagsterInstance, ExecuteInProcessResult
-from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
+from dagster import AssetCheckKey, AssetKey, DagsterInstance, ExecuteInProcessResult
 
 from taxi_assets.definitions import build_defs
+from taxi_assets.orchestration.dagster_internals.runs import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+)
+from taxi_assets.orchestration.records import latest_metadata
 from taxi_assets.orchestration.resources.postgres import Postgres
 from taxi_assets.settings import load_settings
 
@@ -41,11 +45,7 @@ class Graph:
 
     def metadata(self, layer: str, dataset: str, month: str) -> dict[str, Any]:
         """The metadata of the latest materialization of a partition; empty when there is none."""
-        records = self.instance.fetch_materializations(
-            AssetRecordsFilter(AssetKey([layer, f"{dataset}_tripdata"]), asset_partitions=[month]), limit=1
-        ).records
-        materialization = records[0].asset_materialization if records else None
-        return {key: value.value for key, value in materialization.metadata.items()} if materialization else {}
+        return latest_metadata(self.instance, AssetKey([layer, f"{dataset}_tripdata"]), month)
 
     def check(self, layer: str, dataset: str, name: str) -> Any:
         """The latest evaluation of a check, or None."""

@@ -20,6 +20,7 @@ import re
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -77,13 +78,21 @@ class HoldAfter:
 
 
 @dataclass(frozen=True)
+class Trickle:
+    """Sends the body in ``pieces``, with a pause (s) before each."""
+
+    pieces: int
+    pause: float
+
+
+@dataclass(frozen=True)
 class RunBefore:
     """Calls ``action`` while the request waits, then answers well: what changes between two requests."""
 
     action: Callable[[], object]
 
 
-Fault = DropAfter | Answer | ClaimLength | HoldAfter | RunBefore
+Fault = DropAfter | Answer | ClaimLength | HoldAfter | Trickle | RunBefore
 
 
 def web_page(text: str = "<!DOCTYPE html><html><body>Please log in</body></html>") -> Answer:
@@ -296,7 +305,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "HEAD":
             return
         stop = fault.count if isinstance(fault, DropAfter | HoldAfter) else len(body)
-        self._write(body[:stop], chunked)
+        for piece in self._trickled(body, fault) if isinstance(fault, Trickle) else (body[:stop],):
+            self._write(piece, chunked)
         if isinstance(fault, DropAfter):
             self._hang_up(reset=fault.reset)
             return
@@ -312,6 +322,12 @@ class _Handler(BaseHTTPRequestHandler):
         for start in range(0, len(body), PIECE):
             piece = body[start : start + PIECE]
             self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+
+    def _trickled(self, body: bytes, fault: Trickle) -> Iterator[bytes]:
+        size = -(-len(body) // fault.pieces)
+        for start in range(0, len(body), size):
+            time.sleep(fault.pause)
+            yield body[start : start + size]
 
     def _wait(self, fault: HoldAfter) -> None:
         self.wfile.flush()

@@ -5,9 +5,10 @@ from dagster import AssetExecutionContext, AssetsDefinition
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.orchestration.assets.inputs import Inputs
-from taxi_assets.orchestration.assets.materialize import Metadata, materialize_months
+from taxi_assets.orchestration.assets.materialize import Metadata, Progress, materialize_months
 from taxi_assets.orchestration.assets.metadata import clean_metadata
 from taxi_assets.orchestration.assets.trip_asset import trip_asset
+from taxi_assets.orchestration.layers import CLEAN
 from taxi_assets.orchestration.resources.lake import LakeResource
 from taxi_assets.orchestration.resources.local_files import LocalFiles
 
@@ -16,10 +17,9 @@ def clean_asset(dataset: Dataset, months_per_run: int) -> AssetsDefinition:
     """``clean/<dataset>_tripdata``."""
 
     @trip_asset(
-        "clean",
+        CLEAN,
         dataset,
         months_per_run,
-        follows=["raw"],
         description="the month's trips, typed, under one set of column names for all years. Lines that cannot be a "
         "trip are set aside with number, reason and text; the two add up to what was published.",
         kinds={"clean", "duckdb", "parquet"},
@@ -29,8 +29,9 @@ def clean_asset(dataset: Dataset, months_per_run: int) -> AssetsDefinition:
 
         inputs = Inputs(context, files, lake)
 
-        def clean_one(month: TripMonth) -> Metadata:
-            cleaned = clean_month(inputs.raw(month), files.data_dir)
+        def clean_one(month: TripMonth, progress: Progress) -> Metadata:
+            raw = inputs.raw(month, progress)
+            cleaned = clean_month(raw, files.data_dir, on_progress=progress("raw file read", "bytes"))
             return clean_metadata(cleaned, dataset, month)
 
         materialize_months(context, dataset, clean_one)

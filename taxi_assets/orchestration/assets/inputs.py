@@ -13,20 +13,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from dagster import AssetExecutionContext, AssetKey, AssetRecordsFilter
+from dagster import AssetExecutionContext
 
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.zones import TAXI_ZONES
 from taxi_assets.errors import NotMaterializedError
+from taxi_assets.orchestration.assets.materialize import Progress
+from taxi_assets.orchestration.layers import CLEAN, RAW, Layer
+from taxi_assets.orchestration.names import CONTENT_ID, SHA256
+from taxi_assets.orchestration.records import latest_metadata
 from taxi_assets.orchestration.resources.lake import LakeResource
 from taxi_assets.orchestration.resources.local_files import LocalFiles
 from taxi_assets.steps.files.clean_file import CleanFile
 from taxi_assets.steps.files.raw_file import PublishedFile, RawFile, manifest_path, read_manifest, read_raw
-
-SHA256 = "sha256"
-CONTENT_ID = "content id"
-"""The metadata of ``raw`` and ``clean`` that name their version; see ``metadata.py``."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Inputs:
     files: LocalFiles
     lake: LakeResource
 
-    def raw(self, month: TripMonth) -> RawFile:
+    def raw(self, month: TripMonth, progress: Progress) -> RawFile:
         """The month's published file.
 
         Raises:
@@ -55,9 +55,11 @@ class Inputs:
             return raw
         from taxi_assets.steps.lake.restore import raw_from_lake
 
-        return raw_from_lake(month, data_dir, self.lake.open(), sha256=self._materialized("raw", month, SHA256))
+        wanted = self._materialized(RAW, month, SHA256)
+        on_progress = progress("fetched from the lake", "bytes")
+        return raw_from_lake(month, data_dir, self.lake.open(), sha256=wanted, on_progress=on_progress)
 
-    def clean(self, month: TripMonth) -> CleanFile:
+    def clean(self, month: TripMonth, progress: Progress) -> CleanFile:
         """The month's clean file.
 
         Raises:
@@ -70,17 +72,13 @@ class Inputs:
         clean = read_clean(month, data_dir)
         if clean is not None:
             return clean
-        wanted = self._materialized("clean", month, CONTENT_ID)
-        return clean_from_lake(month, data_dir, self.lake.open(), content_id=wanted)
+        wanted = self._materialized(CLEAN, month, CONTENT_ID)
+        on_progress = progress("fetched from the lake", "bytes")
+        return clean_from_lake(month, data_dir, self.lake.open(), content_id=wanted, on_progress=on_progress)
 
-    def _materialized(self, layer: str, month: TripMonth, fact: str) -> str | None:
+    def _materialized(self, layer: Layer, month: TripMonth, fact: str) -> str | None:
         """A fact of the last materialization of a month; None when there is none, as in a new run history."""
-        found = self.context.instance.fetch_materializations(
-            AssetRecordsFilter(AssetKey([layer, month.table]), asset_partitions=[month.month]), limit=1
-        ).records
-        materialization = found[0].asset_materialization if found else None
-        value = materialization.metadata.get(fact) if materialization else None
-        return str(value.value) if value else None
+        return latest_metadata(self.context.instance, layer.key(month.table), month.month).get(fact)
 
 
 def raw_zones(data_dir: DataDir) -> PublishedFile:

@@ -5,9 +5,10 @@ from dagster import AssetExecutionContext, AssetsDefinition
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.orchestration.assets.inputs import Inputs
-from taxi_assets.orchestration.assets.materialize import Metadata, materialize_months
+from taxi_assets.orchestration.assets.materialize import Metadata, Progress, materialize_months
 from taxi_assets.orchestration.assets.metadata import lake_metadata
 from taxi_assets.orchestration.assets.trip_asset import trip_asset
+from taxi_assets.orchestration.layers import LAKE
 from taxi_assets.orchestration.resources.lake import LakeResource
 from taxi_assets.orchestration.resources.local_files import LocalFiles
 from taxi_assets.steps.lake.copy import copy_month
@@ -17,20 +18,20 @@ def lake_asset(dataset: Dataset, months_per_run: int) -> AssetsDefinition:
     """``lake/<dataset>_tripdata``."""
 
     @trip_asset(
-        "lake",
+        LAKE,
         dataset,
         months_per_run,
-        follows=["raw", "clean"],
         description="the published file and the clean Parquet, in a folder (`local`) or a GCS bucket (`gcp`) laid out "
         "alike. Each object is there whole or not at all; unchanged ones are not copied again.",
         kinds={"lake", "parquet"},
-        pool="lake",
     )
     def lake_(context: AssetExecutionContext, lake: LakeResource, files: LocalFiles) -> None:
         opened, inputs = lake.open(), Inputs(context, files, lake)
 
-        def copy(month: TripMonth) -> Metadata:
-            return lake_metadata(copy_month(inputs.raw(month), inputs.clean(month), opened))
+        def copy(month: TripMonth, progress: Progress) -> Metadata:
+            raw, clean = inputs.raw(month, progress), inputs.clean(month, progress)
+            on_progress = progress("copied to the lake", "bytes")
+            return lake_metadata(copy_month(raw, clean, opened, on_progress=on_progress))
 
         materialize_months(context, dataset, copy)
 

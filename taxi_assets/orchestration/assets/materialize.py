@@ -15,14 +15,23 @@ from dagster import AssetExecutionContext, AssetMaterialization, MetadataValue
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import TaxiAssetsError
-from taxi_assets.orchestration import names as tags
+from taxi_assets.orchestration import names
 from taxi_assets.orchestration.assets.failures import RETRY_PASSING, failure_of
+from taxi_assets.orchestration.dagster_internals.runs import BACKFILL_ID_TAG
+from taxi_assets.steps.files.progress import OnProgress, ProgressLines, Unit
 
 Metadata = dict[str, Any]
 
+Progress = Callable[[str, Unit], OnProgress]
+"""Gives the hook for what is about to be counted, ``progress("fetched", "bytes")``; its figures go to the run's log."""
 
-def materialize_months(context: AssetExecutionContext, dataset: Dataset, step: Callable[[TripMonth], Metadata]) -> None:
+
+def materialize_months(
+    context: AssetExecutionContext, dataset: Dataset, step: Callable[[TripMonth, Progress], Metadata]
+) -> None:
     """Runs ``step`` for each partition of the run and gives every month its own metadata.
+
+    A month that takes long has lines in the run's log that say how far it is.
 
     When months fail for good, the others are still recorded as materialized, so that Dagster shows exactly the bad
     ones as failed; the run is tagged, so that automation carries the others on.
@@ -38,7 +47,8 @@ def materialize_months(context: AssetExecutionContext, dataset: Dataset, step: C
         month = TripMonth(dataset.name, key)
         begun = time.monotonic()
         try:
-            metadata = step(month)
+            with ProgressLines(str(month), context.log.info) as lines:
+                metadata = step(month, lines.of)
         except TaxiAssetsError as error:
             # Without a traceback: what there is to know is in the message.
             context.log.log("ERROR", f"{month} failed ({number} of {len(keys)}): {error}")
@@ -54,7 +64,7 @@ def materialize_months(context: AssetExecutionContext, dataset: Dataset, step: C
         failure = failure_of(errors, len(done))
         if not failure.allow_retries or context.retry_number >= RETRY_PASSING.max_retries:
             kind = "passing" if failure.allow_retries else "permanent"
-            context.instance.add_run_tags(context.run.run_id, {tags.FAILURE: kind})
+            context.instance.add_run_tags(context.run.run_id, {names.FAILURE: kind})
             _record(context, done)
         raise failure
     for key, metadata in done.items():
@@ -64,13 +74,13 @@ def materialize_months(context: AssetExecutionContext, dataset: Dataset, step: C
 def tag_run(context: AssetExecutionContext, dataset: Dataset) -> None:
     """Names the run's dataset and layers, however it was launched (see ``taxi_assets/orchestration/names.py``)."""
     run = context.run
-    wanted = {tags.DATASET: dataset.name}
-    if "dagster/backfill" in run.tags:
-        wanted[tags.BACKFILL] = "true"
+    wanted = {names.DATASET: dataset.name}
+    if BACKFILL_ID_TAG in run.tags:
+        wanted[names.BACKFILL] = "true"
     # Dagster notes the assets of a run only when they are a selection of the job's.
     for key in run.asset_selection or context.job_def.asset_layer.executable_asset_keys:
         if key.path[-1] == dataset.table:
-            wanted[tags.takes_along(key.path[0])] = "true"
+            wanted[names.takes_along(key.path[0])] = "true"
     missing = {name: value for name, value in wanted.items() if name not in run.tags}
     if missing:
         context.instance.add_run_tags(run.run_id, missing)
@@ -80,15 +90,15 @@ def _record(context: AssetExecutionContext, done: dict[str, Metadata]) -> None:
     """The months of a failing batch that went well. The tag first: automation reads it with the first of them."""
     if not done:
         return
-    context.instance.add_run_tags(context.run.run_id, {tags.partly_failed(context.asset_key.path[0]): "true"})
+    context.instance.add_run_tags(context.run.run_id, {names.partly_failed(context.asset_key.path[0]): "true"})
     for key, metadata in done.items():
         context.log_event(AssetMaterialization(context.asset_key, partition=key, metadata=metadata))
 
 
 def with_speed(metadata: Metadata, seconds: float) -> Metadata:
     """Adds seconds, and rows per second where work was done on rows."""
-    rows = metadata.get("dagster/row_count")
-    timed: Metadata = {**metadata, "seconds": MetadataValue.float(round(seconds, 3))}
-    if rows and not metadata.get("unchanged"):
+    rows = metadata.get(names.ROW_COUNT)
+    timed: Metadata = {**metadata, names.SECONDS: MetadataValue.float(round(seconds, 3))}
+    if rows and not metadata.get(names.UNCHANGED):
         timed["rows per second"] = MetadataValue.int(int(rows / max(seconds, 1e-3)))
     return timed

@@ -13,7 +13,18 @@ from dagster import MetadataValue, TableColumn, TableSchema
 
 from taxi_assets.datasets.columns import Column, Dataset, Lookup
 from taxi_assets.datasets.months import TripMonth
-from taxi_assets.orchestration.names import VALIDATOR
+from taxi_assets.orchestration.names import (
+    COLUMN_SCHEMA,
+    CONTENT_ID,
+    REJECTED_LINES,
+    REJECTED_ROWS,
+    ROW_COUNT,
+    SHA256,
+    TABLE_NAME,
+    UNCHANGED,
+    URI,
+    VALIDATOR,
+)
 from taxi_assets.steps.files.clean_file import CleanFile
 from taxi_assets.steps.files.raw_file import PublishedFile
 from taxi_assets.steps.files.sql import escape_glob, identifier
@@ -41,39 +52,39 @@ def _table_column(column: Column) -> TableColumn:
 def raw_metadata(raw: PublishedFile, *, unchanged: bool) -> dict[str, Any]:
     """What was published, where it came from and how it was verified."""
     return {
-        "dagster/row_count": raw.published_rows,
-        "dagster/uri": raw.source,
+        ROW_COUNT: raw.published_rows,
+        URI: raw.source,
         "path": MetadataValue.path(str(raw.path)),
         "format": raw.format,
         "bytes": raw.bytes,
         "uncompressed bytes": raw.uncompressed_bytes,
-        "sha256": raw.sha256,
+        SHA256: raw.sha256,
         "etag": raw.etag or "none",
         VALIDATOR: validator_of(raw) or "none",
         "last modified": raw.last_modified or "unknown",
         "fetched at (UTC)": raw.fetched_at,
         "synthetic": raw.synthetic,
-        "unchanged": unchanged,
+        UNCHANGED: unchanged,
     }
 
 
 def clean_metadata(clean: CleanFile, dataset: Dataset, month: TripMonth) -> dict[str, Any]:
-    """Rows kept and refused, a preview, and a picture of the month."""
+    """Rows kept and rejected, a preview, and a picture of the month."""
     unreadable = {column: count for column, count in clean.unreadable.items() if count}
     return {
-        "dagster/row_count": clean.rows,
-        "dagster/uri": str(clean.path),
-        "dagster/column_schema": table_schema(dataset),
+        ROW_COUNT: clean.rows,
+        URI: str(clean.path),
+        COLUMN_SCHEMA: table_schema(dataset),
         "published rows": clean.published_rows,
-        "refused rows": clean.rejected_rows,
+        REJECTED_ROWS: clean.rejected_rows,
         "unreadable optional values": MetadataValue.json(unreadable),
         "bytes": clean.path.stat().st_size,
         "path": MetadataValue.path(str(clean.path)),
-        "refused lines": MetadataValue.path(str(clean.rejected_path)),
+        REJECTED_LINES: MetadataValue.path(str(clean.rejected_path)),
         "source": clean.source,
         "synthetic": clean.synthetic,
-        "content id": clean.content_id,
-        "unchanged": clean.unchanged,
+        CONTENT_ID: clean.content_id,
+        UNCHANGED: clean.unchanged,
         "preview": MetadataValue.md(preview(clean.path)),
         "pickups by hour": MetadataValue.md(pickups_by_hour(clean.path, dataset, month)),
     }
@@ -82,26 +93,26 @@ def clean_metadata(clean: CleanFile, dataset: Dataset, month: TripMonth) -> dict
 def lake_metadata(copied: LakeMonth) -> dict[str, Any]:
     """Where the month's objects are, and whether anything had to be written."""
     return {
-        "dagster/row_count": copied.rows,
-        "dagster/uri": copied.clean_uri,
+        ROW_COUNT: copied.rows,
+        URI: copied.clean_uri,
         "raw object": copied.raw_uri,
         "bytes": copied.bytes,
         "objects written": copied.uploaded,
         "objects removed": copied.removed,
-        "content id": copied.content_id,
-        "unchanged": copied.unchanged,
+        CONTENT_ID: copied.content_id,
+        UNCHANGED: copied.unchanged,
     }
 
 
 def warehouse_metadata(loaded: WarehouseMonth, dataset: Dataset) -> dict[str, Any]:
     """Rows in the warehouse, and what BigQuery did and bills for it."""
     return {
-        "dagster/row_count": loaded.rows,
-        "dagster/table_name": loaded.table,
-        "dagster/column_schema": table_schema(dataset),
+        ROW_COUNT: loaded.rows,
+        TABLE_NAME: loaded.table,
+        COLUMN_SCHEMA: table_schema(dataset),
         "bytes billed": loaded.bytes_billed if loaded.bytes_billed is not None else "nothing is billed",
         "slot milliseconds": loaded.slot_ms if loaded.slot_ms is not None else "not reported",
-        "unchanged": loaded.unchanged,
+        UNCHANGED: loaded.unchanged,
     }
 
 

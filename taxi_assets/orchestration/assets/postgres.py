@@ -7,9 +7,11 @@ from dagster import AssetExecutionContext, AssetsDefinition, MetadataValue
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.orchestration.assets.inputs import Inputs
-from taxi_assets.orchestration.assets.materialize import Metadata, materialize_months
+from taxi_assets.orchestration.assets.materialize import Metadata, Progress, materialize_months
 from taxi_assets.orchestration.assets.metadata import table_schema
 from taxi_assets.orchestration.assets.trip_asset import trip_asset
+from taxi_assets.orchestration.layers import POSTGRES
+from taxi_assets.orchestration.names import COLUMN_SCHEMA, ROW_COUNT, TABLE_NAME, UNCHANGED
 from taxi_assets.orchestration.resources.lake import LakeResource
 from taxi_assets.orchestration.resources.local_files import LocalFiles
 from taxi_assets.orchestration.resources.postgres import Postgres
@@ -22,27 +24,24 @@ def postgres_asset(dataset: Dataset, months_per_run: int) -> AssetsDefinition:
     """``postgres/<dataset>_tripdata``."""
 
     @trip_asset(
-        "postgres",
+        POSTGRES,
         dataset,
         months_per_run,
-        follows=["clean"],
         description=f"the month as a partition of `public.{dataset.table}`. Readers see the old month or the new one, "
         "never a part; running it again changes nothing.",
         kinds={"postgres"},
-        pool="postgres",
     )
     def postgres_(context: AssetExecutionContext, postgres: Postgres, files: LocalFiles, lake: LakeResource) -> None:
         from taxi_assets.steps.postgres.load import load_month
-        from taxi_assets.steps.postgres.tables import prepare_database
 
         conninfo, inputs = postgres.conninfo(), Inputs(context, files, lake)
-        prepare_database(conninfo, [dataset])
 
-        def load(month: TripMonth) -> Metadata:
+        def load(month: TripMonth, progress: Progress) -> Metadata:
             loaded = load_month(
-                inputs.clean(month),
+                inputs.clean(month, progress),
                 conninfo,
                 application_name=f"taxi {context.run.run_id[:8]} {month}",
+                on_progress=progress("loaded into Postgres", "rows"),
             )
             return _metadata(loaded, dataset)
 
@@ -53,11 +52,11 @@ def postgres_asset(dataset: Dataset, months_per_run: int) -> AssetsDefinition:
 
 def _metadata(loaded: "LoadedMonth", dataset: Dataset) -> Metadata:
     return {
-        "dagster/row_count": loaded.rows,
-        "dagster/table_name": loaded.table,
-        "dagster/column_schema": table_schema(dataset),
+        ROW_COUNT: loaded.rows,
+        TABLE_NAME: loaded.table,
+        COLUMN_SCHEMA: table_schema(dataset),
         "partition": loaded.partition,
         "bytes": loaded.bytes_loaded,
         "query": MetadataValue.md(f"```sql\nselect * from {loaded.table} where file_month = '…' limit 10;\n```"),
-        "unchanged": loaded.unchanged,
+        UNCHANGED: loaded.unchanged,
     }

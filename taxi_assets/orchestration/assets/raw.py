@@ -4,11 +4,11 @@ from dagster import AssetExecutionContext, AssetsDefinition
 
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
-from taxi_assets.orchestration import names as tags
-from taxi_assets.orchestration.assets.materialize import Metadata, materialize_months
+from taxi_assets.orchestration.assets.materialize import Metadata, Progress, materialize_months
 from taxi_assets.orchestration.assets.metadata import raw_metadata
 from taxi_assets.orchestration.assets.trip_asset import trip_asset
-from taxi_assets.orchestration.names import LANDED
+from taxi_assets.orchestration.layers import RAW
+from taxi_assets.orchestration.names import LANDED, LANDED_FILE
 from taxi_assets.orchestration.resources.local_files import LocalFiles
 from taxi_assets.orchestration.resources.source import Source
 
@@ -17,20 +17,19 @@ def raw_asset(dataset: Dataset, months_per_run: int) -> AssetsDefinition:
     """``raw/<dataset>_tripdata``."""
 
     @trip_asset(
-        "raw",
+        RAW,
         dataset,
         months_per_run,
-        follows=[],
         description=f"the file of the month exactly as published, verified to its last byte. {dataset.description}",
         kinds={"raw", "file"},
-        pool="source",
     )
     def raw(context: AssetExecutionContext, source: Source, files: LocalFiles) -> None:
-        def fetch(month: TripMonth) -> Metadata:
-            if tags.LANDED_FILE in context.run.tags:
-                fetched = source.fetch_landed(month, files.data_dir)
+        def fetch(month: TripMonth, progress: Progress) -> Metadata:
+            on_progress = progress("fetched", "bytes")
+            if LANDED_FILE in context.run.tags:
+                fetched = source.fetch_landed(month, files.data_dir, on_progress)
                 return {**raw_metadata(fetched.raw, unchanged=fetched.unchanged), LANDED: True}
-            fetched = source.fetch(month, files.data_dir)
+            fetched = source.fetch(month, files.data_dir, on_progress)
             return raw_metadata(fetched.raw, unchanged=fetched.unchanged)
 
         materialize_months(context, dataset, fetch)

@@ -5,9 +5,10 @@ from dagster import AssetExecutionContext, AssetsDefinition
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.orchestration.assets.inputs import Inputs
-from taxi_assets.orchestration.assets.materialize import Metadata, materialize_months
+from taxi_assets.orchestration.assets.materialize import Metadata, Progress, materialize_months
 from taxi_assets.orchestration.assets.metadata import warehouse_metadata
 from taxi_assets.orchestration.assets.trip_asset import trip_asset
+from taxi_assets.orchestration.layers import WAREHOUSE
 from taxi_assets.orchestration.resources.lake import LakeResource
 from taxi_assets.orchestration.resources.local_files import LocalFiles
 from taxi_assets.orchestration.resources.warehouse import WarehouseResource
@@ -18,23 +19,21 @@ def warehouse_asset(dataset: Dataset, months_per_run: int) -> AssetsDefinition:
     """``warehouse/<dataset>_tripdata``."""
 
     @trip_asset(
-        "warehouse",
+        WAREHOUSE,
         dataset,
         months_per_run,
-        follows=["lake"],
         description="the month in a DuckDB catalogue of views over the lake (`local`), or in a BigQuery table (`gcp`) "
         "where it is replaced by one atomic statement.",
         kinds={"warehouse", "duckdb", "bigquery"},
-        pool="warehouse",
     )
     def warehouse_(
         context: AssetExecutionContext, files: LocalFiles, lake: LakeResource, warehouse: WarehouseResource
     ) -> None:
         source, target, inputs = lake.open(), warehouse.open(), Inputs(context, files, lake)
 
-        def load(month: TripMonth) -> Metadata:
+        def load(month: TripMonth, progress: Progress) -> Metadata:
             # Not for the load, which reads the lake: its checks compare the table with the clean file.
-            inputs.clean(month)
+            inputs.clean(month, progress)
             return warehouse_metadata(load_month(month, source, target, run_id=context.run.run_id), dataset)
 
         materialize_months(context, dataset, load)

@@ -9,7 +9,9 @@ from taxi_assets.datasets.zones import TAXI_ZONES
 from taxi_assets.orchestration.assets.failures import RETRY_PASSING, failures_as_ours
 from taxi_assets.orchestration.assets.inputs import raw_zones
 from taxi_assets.orchestration.assets.metadata import lookup_schema, raw_metadata
-from taxi_assets.orchestration.assets.trip_asset import OWNERS, key_of
+from taxi_assets.orchestration.assets.trip_asset import OWNERS
+from taxi_assets.orchestration.layers import POSTGRES, RAW, WAREHOUSE, Layer
+from taxi_assets.orchestration.names import COLUMN_SCHEMA, ROW_COUNT, TABLE_NAME
 from taxi_assets.orchestration.resources.lake import LakeResource
 from taxi_assets.orchestration.resources.local_files import LocalFiles
 from taxi_assets.orchestration.resources.postgres import Postgres
@@ -21,13 +23,13 @@ from taxi_assets.steps.warehouse.load import load_zones as load_warehouse
 def zone_assets() -> list[AssetsDefinition]:
     """``raw/taxi_zones``, ``postgres/taxi_zones``, ``warehouse/taxi_zones``."""
 
-    @_zone_asset("raw", "the lookup exactly as published", {"csv"}, pool="source")
+    @_zone_asset(RAW, "the lookup exactly as published", {"csv"})
     def raw(source: Source, files: LocalFiles) -> MaterializeResult[Any]:
         with failures_as_ours(TAXI_ZONES.name):
             fetched = source.fetch_zones(files.data_dir)
         return MaterializeResult(metadata=raw_metadata(fetched, unchanged=False))
 
-    @_zone_asset("postgres", f"`public.{TAXI_ZONES.name}`, replaced whole", {"postgres"}, pool="postgres")
+    @_zone_asset(POSTGRES, f"`public.{TAXI_ZONES.name}`, replaced whole", {"postgres"})
     def postgres_(context: AssetExecutionContext, postgres: Postgres, files: LocalFiles) -> MaterializeResult[Any]:
         from taxi_assets.steps.clean.zones import clean_zones
         from taxi_assets.steps.postgres.zones import load_zones
@@ -38,7 +40,7 @@ def zone_assets() -> list[AssetsDefinition]:
             rows = load_zones(parquet, postgres.conninfo(), application_name=name)
         return _loaded(rows, f"public.{TAXI_ZONES.name}")
 
-    @_zone_asset("warehouse", "the lookup beside the trips", {"duckdb", "bigquery"}, pool="warehouse")
+    @_zone_asset(WAREHOUSE, "the lookup beside the trips", {"duckdb", "bigquery"})
     def warehouse_(
         context: AssetExecutionContext, lake: LakeResource, warehouse: WarehouseResource, files: LocalFiles
     ) -> MaterializeResult[Any]:
@@ -50,22 +52,20 @@ def zone_assets() -> list[AssetsDefinition]:
     return [raw, postgres_, warehouse_]
 
 
-def _zone_asset(
-    layer: str, description: str, kinds: set[str], pool: str
-) -> Callable[[Callable[..., Any]], AssetsDefinition]:
+def _zone_asset(layer: Layer, description: str, kinds: set[str]) -> Callable[[Callable[..., Any]], AssetsDefinition]:
     return asset(
-        key=key_of(layer, TAXI_ZONES.name),
-        deps=[] if layer == "raw" else [key_of("raw", TAXI_ZONES.name)],
+        key=layer.key(TAXI_ZONES.name),
+        deps=[] if layer is RAW else [RAW.key(TAXI_ZONES.name)],
         group_name=TAXI_ZONES.name,
         description=f"{TAXI_ZONES.title}: {description}. {TAXI_ZONES.description}",
-        metadata={"dagster/column_schema": lookup_schema(TAXI_ZONES)},
+        metadata={COLUMN_SCHEMA: lookup_schema(TAXI_ZONES)},
         kinds=kinds,
         owners=OWNERS,
-        pool=pool,
+        pool=layer.pool,
         retry_policy=RETRY_PASSING,
     )
 
 
 def _loaded(rows: int, table: str) -> MaterializeResult[Any]:
     query = MetadataValue.md(f"```sql\nselect * from {TAXI_ZONES.name} order by {TAXI_ZONES.key};\n```")
-    return MaterializeResult(metadata={"dagster/row_count": rows, "dagster/table_name": table, "query": query})
+    return MaterializeResult(metadata={ROW_COUNT: rows, TABLE_NAME: table, "query": query})

@@ -12,17 +12,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
-from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
-from dagster._core.storage.tags import (
+
+from taxi_assets.datasets.registry import DATASETS
+from taxi_assets.orchestration import names
+from taxi_assets.orchestration.dagster_internals.runs import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
     PARTITION_NAME_TAG,
     WILL_RETRY_TAG,
 )
-
-from taxi_assets.datasets.registry import DATASETS
-from taxi_assets.orchestration import names as tags
 from taxi_assets.orchestration.partitions import TIMEZONE, months_of
+from taxi_assets.orchestration.records import failure_reason
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ class FailedStep:
 
 def failure_text(run: dg.DagsterRun, steps: Sequence[FailedStep], message: str, link: str) -> str:
     """What is said about a failed run: dataset, months, steps, error and where to look."""
-    lines = [f"Failed: {run.tags.get(tags.DATASET, run.job_name)} {months_in_words(run.tags)}".rstrip()]
+    lines = [f"Failed: {run.tags.get(names.DATASET, run.job_name)} {months_in_words(run.tags)}".rstrip()]
     lines += [f"{step.name}: {_shortened(step.error)}" for step in steps] or [_shortened(message)]
     return "\n".join([*lines, link])
 
@@ -101,15 +101,10 @@ def _shortened(text: str) -> str:
 
 def _failed_steps(context: dg.RunFailureSensorContext) -> list[FailedStep]:
     """The steps that failed themselves; those that were skipped after them have nothing to say."""
-    steps: list[FailedStep] = []
-    for event in context.get_step_failure_events():
-        data = event.step_failure_data
-        said = data.user_failure_data.description if data.user_failure_data else None
-        if said is None and data.error is not None:
-            cause = data.error.cause or data.error
-            said = cause.message
-        steps.append(FailedStep((event.step_key or "").replace("__", "/"), said or event.message or "no reason given"))
-    return steps
+    return [
+        FailedStep((event.step_key or "").replace("__", "/"), failure_reason(event))
+        for event in context.get_step_failure_events()
+    ]
 
 
 @dg.run_failure_sensor(
@@ -139,10 +134,10 @@ def failed_months(instance: dg.DagsterInstance) -> dict[str, list[str]]:
         for key in instance.get_asset_keys():
             if key.path[-1] != dataset.table:
                 continue
-            status = get_and_update_asset_status_cache_value(instance, key, months)
-            failed = status.deserialize_failed_partition_subsets(months) if status else months.empty_subset()
-            if not failed.is_empty:
-                found[key.to_user_string()] = sorted(failed.get_partition_keys())
+            statuses = instance.get_status_by_partition(key, months.get_partition_keys(), months) or {}
+            failed = [month for month, status in statuses.items() if status is dg.AssetPartitionStatus.FAILED]
+            if failed:
+                found[key.to_user_string()] = failed
     return found
 
 

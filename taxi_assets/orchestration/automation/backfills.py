@@ -6,21 +6,22 @@ daemon makes runs of it, ``TAXI_MONTHS_PER_RUN`` months each.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import dagster as dg
-from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
-from dagster._core.definitions.selector import PartitionRangeSelector, PartitionsByAssetSelector, PartitionsSelector
-from dagster._core.utils import make_new_backfill_id
-from dagster._time import get_current_timestamp
 
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
-from taxi_assets.errors import SettingsError
-from taxi_assets.orchestration import names as tags
+from taxi_assets.errors import ArgumentError
+from taxi_assets.orchestration import names
 from taxi_assets.orchestration.partitions import months_of
+
+if TYPE_CHECKING:
+    from taxi_assets.orchestration.dagster_internals.backfills import PartitionsByAssetSelector
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class RequestedBackfill:
 
 def request_backfill(
     instance: dg.DagsterInstance,
-    graph: BaseAssetGraph[Any],
+    repository: dg.RepositoryDefinition,
     datasets: list[str],
     first: str,
     last: str,
@@ -53,17 +54,18 @@ def request_backfill(
 
     Args:
         instance: Where the daemon finds the request.
-        graph: The assets of the code location.
+        repository: The code location's, with the assets.
         datasets: Names in the registry.
         first: First month, ``YYYY-MM``. A dataset that begins later begins where it does.
         last: Last month.
         with_zones: The zone lookup, which has no months, comes along.
 
     Raises:
-        SettingsError: A dataset or month that there is not.
+        ArgumentError: A dataset or month that there is not.
     """
-    from dagster._core.execution.backfill import PartitionBackfill
+    from taxi_assets.orchestration.dagster_internals.backfills import PartitionBackfill, PartitionsByAssetSelector
 
+    graph = repository.asset_graph
     months = {name: _range(_known(name), first, last) for name in dict.fromkeys(datasets)}
     selectors: list[PartitionsByAssetSelector] = []
     for key in sorted(graph.materializable_asset_keys):
@@ -72,13 +74,13 @@ def request_backfill(
             selectors.append(PartitionsByAssetSelector(asset_key=key))
         elif dataset is not None and dataset.name in months:
             selectors.append(_of_months(key, *months[dataset.name]))
-    backfill_id = make_new_backfill_id()
+    backfill_id = uuid4().hex[:8]
     instance.add_backfill(
         PartitionBackfill.from_partitions_by_assets(
             backfill_id=backfill_id,
             asset_graph=graph,
-            backfill_timestamp=get_current_timestamp(),
-            tags={tags.BACKFILL: "true"},
+            backfill_timestamp=time.time(),
+            tags={names.BACKFILL: "true"},
             dynamic_partitions_store=instance,
             partitions_by_assets=selectors,
             title=f"{', '.join(months)}: {first} to {last}",
@@ -93,7 +95,7 @@ def _known(name: str) -> Dataset:
     try:
         return DATASETS[name]
     except KeyError:
-        raise SettingsError(f"{name!r} is not a dataset; choose from {', '.join(DATASETS)}") from None
+        raise ArgumentError(f"{name!r} is not a dataset; choose from {', '.join(DATASETS)}") from None
 
 
 def _range(dataset: Dataset, first: str, last: str) -> tuple[str, str]:
@@ -101,14 +103,20 @@ def _range(dataset: Dataset, first: str, last: str) -> tuple[str, str]:
     try:
         asked = (TripMonth(dataset.name, first).month, TripMonth(dataset.name, last).month)
     except ValueError as error:
-        raise SettingsError(str(error)) from None
+        raise ArgumentError(str(error)) from None
     there = [key for key in months_of(dataset).get_partition_keys() if asked[0] <= key <= asked[1]]
     if not there:
-        raise SettingsError(f"{dataset.name} has no month from {first} to {last}; its first is {dataset.first_month}")
+        raise ArgumentError(f"{dataset.name} has no month from {first} to {last}; its first is {dataset.first_month}")
     return there[0], there[-1]
 
 
 def _of_months(key: dg.AssetKey, first: str, last: str) -> PartitionsByAssetSelector:
+    from taxi_assets.orchestration.dagster_internals.backfills import (
+        PartitionRangeSelector,
+        PartitionsByAssetSelector,
+        PartitionsSelector,
+    )
+
     return PartitionsByAssetSelector(
         asset_key=key, partitions=PartitionsSelector(ranges=[PartitionRangeSelector(start=first, end=last)])
     )

@@ -14,20 +14,18 @@ from __future__ import annotations
 from typing import Any
 
 import dagster as dg
-from dagster._core.storage.tags import SENSOR_NAME_TAG
 
 from taxi_assets.datasets.columns import Dataset
-from taxi_assets.orchestration import names as tags
+from taxi_assets.orchestration import names
+from taxi_assets.orchestration.dagster_internals.runs import SENSOR_NAME_TAG
+from taxi_assets.orchestration.layers import LAYERS, Layer, followers
 
 SENSOR = "follow_upstream"
-
-FOLLOWS = {"clean": "raw", "postgres": "clean", "lake": "clean", "warehouse": "lake"}
-"""Each layer and the one that it follows."""
 
 Condition = dg.AutomationCondition[Any]
 
 
-def follow_upstream(layer: str, dataset: Dataset) -> Condition:
+def follow_upstream(layer: Layer, dataset: Dataset) -> Condition:
     """When to materialize a month of ``<layer>/<dataset>_tripdata`` without being asked.
 
     Once for each time that
@@ -42,8 +40,8 @@ def follow_upstream(layer: str, dataset: Dataset) -> Condition:
     # Not `since_last_handled`: a batch can be asked for, run and fail for a month all between two ticks.
     handled = dg.AutomationCondition.newly_requested() & ~stopped
     pending: Condition = stopped.since(handled | dg.AutomationCondition.initial_evaluation())
-    if layer in FOLLOWS:
-        before = dg.AssetSelection.assets(dg.AssetKey([FOLLOWS[layer], dataset.table]))
+    if layer.follows:
+        before = dg.AssetSelection.assets(LAYERS[layer.follows].key(dataset.table))
         asked_for: Any = dg.AutomationCondition.any_deps_match(dg.AutomationCondition.will_be_requested())
         pending = pending | asked_for.allow(before)
     return (
@@ -51,24 +49,24 @@ def follow_upstream(layer: str, dataset: Dataset) -> Condition:
         & ~dg.AutomationCondition.any_deps_missing()
         & ~dg.AutomationCondition.any_deps_in_progress()
         & ~dg.AutomationCondition.in_progress()
-    ).with_label(f"carry {layer} on")
+    ).with_label(f"carry {layer.name} on")
 
 
-def _stopped_at(layer: str) -> Condition:
+def _stopped_at(layer: Layer) -> Condition:
     """Newly materialized by a run that did not, or could not, go on to every layer that follows."""
     all_new_updates = dg.AutomationCondition.all_new_updates_have_run_tags
-    followers = {tags.takes_along(follower) for follower, followed in FOLLOWS.items() if followed == layer}
-    left_behind = dg.AutomationCondition.any_new_update_has_run_tags(tag_keys={tags.partly_failed(layer)})
-    if not followers:
-        return left_behind.with_label(f"stopped at {layer}")
+    carrying_on = {names.takes_along(follower.name) for follower in followers(layer)}
+    left_behind = dg.AutomationCondition.any_new_update_has_run_tags(tag_keys={names.partly_failed(layer.name)})
+    if not carrying_on:
+        return left_behind.with_label(f"stopped at {layer.name}")
     # The first tick of an instance without any event cannot tell updates apart: "all have the tag" is false for those
     # that have it, while "any has it" is false too. Without the second, the first run ever would be run twice.
-    ours = dg.AutomationCondition.any_new_update_has_run_tags(tag_keys={tags.DATASET})
+    ours = dg.AutomationCondition.any_new_update_has_run_tags(tag_keys={names.DATASET})
     # What was carried on once is not carried on again: when a layer that follows was in progress at that moment, it is
     # being taken care of, and asking again until it is done would be a run every half minute.
     carried_on = all_new_updates(tag_values={SENSOR_NAME_TAG: SENSOR})
-    stopped = left_behind | (ours & ~all_new_updates(tag_keys=followers) & ~carried_on)
-    return (dg.AutomationCondition.newly_updated() & stopped).with_label(f"stopped at {layer}")
+    stopped = left_behind | (ours & ~all_new_updates(tag_keys=carrying_on) & ~carried_on)
+    return (dg.AutomationCondition.newly_updated() & stopped).with_label(f"stopped at {layer.name}")
 
 
 def follow_upstream_sensor() -> dg.AutomationConditionSensorDefinition:

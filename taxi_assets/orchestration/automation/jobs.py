@@ -6,13 +6,13 @@ Belongs here: which assets a job takes. Not here: when it runs.
 from collections.abc import Mapping
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 from pydantic import Field
 
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.registry import DATASETS
-from taxi_assets.orchestration import names as tags
+from taxi_assets.orchestration import names
 from taxi_assets.orchestration.automation.backfills import request_backfill
+from taxi_assets.orchestration.dagster_internals.runs import UnresolvedAssetJobDefinition
 
 
 def _load_job(dataset: Dataset) -> UnresolvedAssetJobDefinition:
@@ -22,7 +22,7 @@ def _load_job(dataset: Dataset) -> UnresolvedAssetJobDefinition:
         dg.AssetSelection.groups(dataset.name),
         description=f"{dataset.title}: carries the chosen months from the published file through every layer. "
         f"To load years, choose a range of partitions: it becomes a backfill.",
-        tags={tags.DATASET: dataset.name},
+        tags={names.DATASET: dataset.name},
     )
 
 
@@ -52,7 +52,7 @@ def request_months(context: dg.OpExecutionContext, config: MonthsOfEverything) -
     """Asks for a backfill; the months are loaded by its runs."""
     requested = request_backfill(
         context.instance,
-        context.repository_def.asset_graph,
+        context.repository_def,
         config.datasets,
         config.first_month,
         config.last_month,

@@ -1,7 +1,7 @@
 """The sensor ``landing``: a file dropped into ``TAXI_DATA_DIR/landing`` becomes a run of its month.
 
 Belongs here: waiting until a file is whole, moving it, asking for its run. Not here: telling what a file is
-(``steps/raw/recognise.py``).
+(``taxi_assets/steps/raw/recognise.py``).
 
 The way of a file: ``landing/`` until its size and time stay the same over two ticks; then, under the name that TLC
 would give it, ``landing/accepted/<dataset>/``, which the run reads as it would read a source; or, when it is no month
@@ -22,7 +22,7 @@ from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import BrokenFileError, LayoutError
-from taxi_assets.orchestration import names as tags
+from taxi_assets.orchestration import names
 from taxi_assets.orchestration.automation.jobs import LOAD_JOBS
 from taxi_assets.orchestration.partitions import months_of
 from taxi_assets.orchestration.resources.local_files import LocalFiles
@@ -36,8 +36,8 @@ UNFINISHED = (".part", ".partial", ".crdownload", ".tmp", ".download", ".filepar
 
 
 @dataclass
-class Memory:
-    """The sensor's cursor.
+class Cursor:
+    """What the sensor keeps from tick to tick.
 
     Attributes:
         waiting: Size and modification time (ns) of each file in ``landing`` at the last tick.
@@ -48,52 +48,52 @@ class Memory:
     requested: dict[str, str] = field(default_factory=dict[str, str])
 
     @classmethod
-    def of(cls, cursor: str | None) -> Memory:
-        """Reads a cursor; None, or one that cannot be read, gives an empty memory, which only means to wait again."""
+    def from_text(cls, text: str | None) -> Cursor:
+        """Reads a cursor; None, or one that cannot be read, gives an empty one, which only means to wait again."""
         try:
-            content = json.loads(cursor or "{}")
+            content = json.loads(text or "{}")
             return cls(dict(content["waiting"]), dict(content["requested"]))
         except (ValueError, TypeError, KeyError):
             return cls()
 
-    def cursor(self) -> str:
+    def to_text(self) -> str:
         """As Dagster keeps it."""
         return json.dumps({"waiting": self.waiting, "requested": self.requested}, sort_keys=True)
 
 
-def settle(data_dir: DataDir, memory: Memory) -> list[str]:
+def accept_finished(data_dir: DataDir, cursor: Cursor) -> list[str]:
     """Moves the files that have stopped changing; returns what was done, for the log."""
     done: list[str] = []
     now = {path.name: _state(path) for path in _dropped(data_dir.landing)}
     for name, state in now.items():
-        if memory.waiting.get(name) != state:
+        if cursor.waiting.get(name) != state:
             done.append(f"{name}: waiting until it stays the same")
             continue
         done.append(_place(data_dir.landing / name, data_dir))
-    memory.waiting = {name: state for name, state in now.items() if (data_dir.landing / name).exists()}
+    cursor.waiting = {name: state for name, state in now.items() if (data_dir.landing / name).exists()}
     return done
 
 
-def requests(data_dir: DataDir, memory: Memory) -> list[dg.RunRequest]:
+def run_requests(data_dir: DataDir, cursor: Cursor) -> list[dg.RunRequest]:
     """A run for each accepted file that has none yet."""
     accepted = {
-        str(path.relative_to(data_dir.accepted)): path for path in sorted(data_dir.accepted.glob("*/*_tripdata_*"))
+        str(path.relative_to(data_dir.accepted)): path
+        for path in sorted(data_dir.accepted.glob("*/*_tripdata_????-??.*"))
     }
     # The inode's change time is the moment of the move: the same file, dropped again, is a new wish.
     moved = {name: str(path.stat().st_ctime_ns) for name, path in accepted.items()}
-    wanted = [name for name in moved if memory.requested.get(name) != moved[name]]
-    memory.requested = moved
+    wanted = [name for name in moved if cursor.requested.get(name) != moved[name]]
+    cursor.requested = moved
     return [_request(accepted[name], moved[name]) for name in wanted]
 
 
 def _request(path: Path, moved: str) -> dg.RunRequest:
-    dataset = path.parent.name
-    month = path.name.removeprefix(f"{dataset}_tripdata_")[:7]
+    month = TripMonth.from_file_name(path.name)
     return dg.RunRequest(
-        run_key=f"{dataset}/{month}/landed {moved}",
-        job_name=LOAD_JOBS[dataset].name,
-        partition_key=month,
-        tags={tags.DATASET: dataset, tags.LANDED_FILE: path.name},
+        run_key=f"{month.dataset}/{month.month}/landed {moved}",
+        job_name=LOAD_JOBS[month.dataset].name,
+        partition_key=month.month,
+        tags={names.DATASET: month.dataset, names.LANDED_FILE: path.name},
     )
 
 
@@ -113,26 +113,26 @@ def _state(path: Path) -> str:
 def _place(path: Path, data_dir: DataDir) -> str:
     try:
         landed = recognise(path)
-        _refuse_month_that_cannot_be(landed.month, path)
+        _reject_month_that_cannot_be(landed.month, path)
     except (BrokenFileError, LayoutError) as error:
         return _set_aside(path, data_dir, str(error))
     return _accept(path, landed, data_dir)
 
 
-def _refuse_month_that_cannot_be(month: TripMonth, path: Path) -> None:
+def _reject_month_that_cannot_be(month: TripMonth, path: Path) -> None:
     keys = months_of(DATASETS[month.dataset]).get_partition_keys()
     if month.month not in keys:
-        raise LayoutError(f"{path.name}: it is {month}, but {month.dataset} has the months {keys[0]} to {keys[-1]}")
+        raise BrokenFileError(f"{path.name}: it is {month}, but {month.dataset} has the months {keys[0]} to {keys[-1]}")
 
 
 def _accept(path: Path, landed: LandedFile, data_dir: DataDir) -> str:
     folder = data_dir.accepted / landed.month.dataset
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{landed.month.stem}.{landed.format}"
-    for earlier in folder.glob(f"{landed.month.stem}.*"):
+    for other in folder.glob(f"{landed.month.stem}.*"):
         # A month has one file; another format that was dropped before would be found first.
-        if earlier != target:
-            earlier.unlink()
+        if other != target:
+            other.unlink()
     path.replace(target)
     return f"{path.name}: accepted as {landed.month}, {landed.recognised_by}"
 
@@ -165,10 +165,10 @@ def _set_aside(path: Path, data_dir: DataDir, why: str) -> str:
 )
 def landing_sensor(context: dg.SensorEvaluationContext, files: LocalFiles) -> dg.SensorResult:
     """On by default: it acts only on files that a person puts there."""
-    memory = Memory.of(context.cursor)
-    done = settle(files.data_dir, memory)
+    cursor = Cursor.from_text(context.cursor)
+    done = accept_finished(files.data_dir, cursor)
     for line in done:
         context.log.info(line)
-    wanted = requests(files.data_dir, memory)
+    wanted = run_requests(files.data_dir, cursor)
     skipped = None if wanted else "; ".join(done) or f"{files.data_dir.landing} is empty"
-    return dg.SensorResult(run_requests=wanted, skip_reason=skipped, cursor=memory.cursor())
+    return dg.SensorResult(run_requests=wanted, skip_reason=skipped, cursor=cursor.to_text())

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 import dagster as dg
-from dagster._core.storage.dagster_run import FINISHED_STATUSES, RunsFilter
 from pydantic import Field
 
 from taxi_assets.data_dir import DataDir
@@ -17,6 +16,7 @@ from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import TaxiAssetsError
 from taxi_assets.orchestration.partitions import TIMEZONE
+from taxi_assets.orchestration.records import latest_materialization
 from taxi_assets.orchestration.resources.lake import LakeResource
 from taxi_assets.orchestration.resources.local_files import LocalFiles
 from taxi_assets.orchestration.resources.postgres import Postgres
@@ -26,6 +26,9 @@ from taxi_assets.steps.files.raw_file import RawFile, read_raw
 from taxi_assets.steps.lake.copy import lake_rows
 from taxi_assets.steps.lake.lake import Lake, raw_name
 from taxi_assets.steps.warehouse.warehouse import Warehouse
+
+ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+"""The states that a run does not leave any more."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +62,13 @@ def raw_files(data_dir: DataDir, datasets: Sequence[str]) -> Iterator[tuple[Trip
     """Every raw file that is there, by dataset and month."""
     for dataset in datasets:
         for manifest in sorted(data_dir.raw_dir(dataset).glob(f"{dataset}_tripdata_????-??.manifest.json")):
-            month = TripMonth(dataset, manifest.name.removeprefix(f"{dataset}_tripdata_")[:7])
+            month = TripMonth.from_file_name(manifest.name)
             raw = read_raw(month, data_dir)
             if raw is not None:
                 yield month, raw
 
 
-def judge(month: TripMonth, raw: RawFile, stores: Stores) -> RawVerdict:
+def verdict_on(month: TripMonth, raw: RawFile, stores: Stores) -> RawVerdict:
     """Asks each store itself, now; nothing that a run has reported counts."""
     try:
         why = _missing_somewhere(month, raw, stores)
@@ -86,9 +89,9 @@ def _missing_somewhere(month: TripMonth, raw: RawFile, stores: Stores) -> str:
         return "clean does not have the month"
     if clean.raw_sha256 != raw.sha256:
         return "clean was made from another file"
-    rows, refused = rows_of(month, stores.data_dir)
-    if rows + refused != raw.published_rows:
-        return f"clean and refused have {rows:,} + {refused:,} lines of {raw.published_rows:,}"
+    rows, rejected = rows_of(month, stores.data_dir)
+    if rows + rejected != raw.published_rows:
+        return f"clean and rejected have {rows:,} + {rejected:,} lines of {raw.published_rows:,}"
     copied = stores.lake.stat(raw_name(month.dataset, raw.path.name))
     if copied is None or copied.bytes != raw.bytes:
         return "the lake does not have the raw file"
@@ -144,7 +147,7 @@ def purge_safe_raw_files(
     for month, raw in raw_files(files.data_dir, config.datasets):
         if month.month >= config.before:
             continue
-        verdict = judge(month, raw, stores)
+        verdict = verdict_on(month, raw, stores)
         if not config.dry_run and not verdict.kept_because:
             remove_raw(verdict)
         verdicts.append(verdict)
@@ -177,11 +180,8 @@ def superseded(instance: dg.DagsterInstance, run_id: str) -> bool:
     events = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION).records
     seen = {(event.asset_key, event.partition_key) for event in events if event.asset_key is not None}
     for key, partition in seen:
-        partitions = [partition] if partition is not None else None
-        latest = instance.fetch_materializations(
-            dg.AssetRecordsFilter(key, asset_partitions=partitions), limit=1
-        ).records
-        if not latest or latest[0].run_id == run_id:
+        latest = latest_materialization(instance, key, partition)
+        if latest is None or latest.run_id == run_id:
             return False
     return True
 
@@ -201,7 +201,7 @@ class Pruned:
 
 def prune(instance: dg.DagsterInstance, before: datetime, *, dry_run: bool) -> Pruned:
     """Removes what ended before that moment, or says what would go."""
-    old = instance.get_runs(RunsFilter(statuses=FINISHED_STATUSES, updated_before=before))
+    old = instance.get_runs(dg.RunsFilter(statuses=ENDED, updated_before=before))
     pruned = Pruned([], [])
     for run in old:
         (pruned.removed if superseded(instance, run.run_id) else pruned.logs_only).append(run.run_id)

@@ -1,6 +1,6 @@
 """Schedules: on the 1st of each month, each dataset's newest month that can exist.
 
-Belongs here: clock times. Not here: which months are published (``publication.py``).
+Belongs here: clock times. Not here: which months are published (``partitions.py``).
 
 The hours of green and yellow are those of the course. Its schedule asks for the month that has just begun, whose file
 comes out two months later; these ask for the month whose file can be there.
@@ -15,10 +15,9 @@ import dagster as dg
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import TaxiAssetsError
-from taxi_assets.orchestration import names as tags
+from taxi_assets.orchestration import names
 from taxi_assets.orchestration.automation.jobs import LOAD_JOBS
-from taxi_assets.orchestration.partitions import TIMEZONE
-from taxi_assets.orchestration.publication import newest_published
+from taxi_assets.orchestration.partitions import TIMEZONE, newest_published
 from taxi_assets.orchestration.resources.source import Source
 
 HOURS = {"green": 9, "yellow": 10, "fhv": 11, "fhvhv": 12}
@@ -52,7 +51,7 @@ def monthly_schedule(dataset: Dataset) -> dg.ScheduleDefinition:
         return dg.RunRequest(
             run_key=f"{month.dataset}/{month.month}/scheduled {day}",
             partition_key=month.month,
-            tags={tags.DATASET: dataset.name},
+            tags={names.DATASET: dataset.name},
         )
 
     return monthly

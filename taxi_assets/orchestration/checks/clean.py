@@ -7,14 +7,14 @@ from dagster import (
     AssetCheckResult,
     AssetChecksDefinition,
     AssetCheckSeverity,
-    AssetKey,
     multi_asset_check,
 )
 
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
-from taxi_assets.orchestration.checks.months import Finding, Look, MonthCheck, results
+from taxi_assets.orchestration.checks.months import CheckFunction, Finding, MonthCheck, results
+from taxi_assets.orchestration.layers import CLEAN
 from taxi_assets.orchestration.resources.local_files import LocalFiles
 from taxi_assets.steps.files.clean_file import rows_of
 from taxi_assets.steps.files.raw_file import read_raw
@@ -39,7 +39,7 @@ ODDITIES = MonthCheck(
 
 def clean_checks(dataset: Dataset) -> AssetChecksDefinition:
     """The three checks of ``clean/<dataset>_tripdata``; the first two block what is downstream."""
-    key = AssetKey(["clean", dataset.table])
+    key = CLEAN.key(dataset.table)
 
     @multi_asset_check(
         name=f"check_clean_{dataset.table}",
@@ -48,12 +48,12 @@ def clean_checks(dataset: Dataset) -> AssetChecksDefinition:
     )
     def check_clean(context: AssetCheckExecutionContext, files: LocalFiles) -> Iterator[AssetCheckResult]:
         data_dir = files.data_dir
-        looks: dict[MonthCheck, Look] = {
+        functions: dict[MonthCheck, CheckFunction] = {
             ACCOUNTED_FOR: lambda month: accounted_for(month, data_dir),
             CONTENTS: lambda month: contents_as_registered(month, dataset, data_dir),
             ODDITIES: lambda month: oddities(month, data_dir),
         }
-        yield from results(context, dataset, data_dir, looks)
+        yield from results(context, dataset, data_dir, functions)
 
     return check_clean
 
@@ -66,7 +66,7 @@ def accounted_for(month: TripMonth, data_dir: DataDir) -> Finding:
     clean, rejected = rows_of(month, data_dir)
     return Finding(
         passed=raw.published_rows == clean + rejected,
-        figures={"published": raw.published_rows, "clean": clean, "refused": rejected},
+        figures={"published": raw.published_rows, "clean": clean, "rejected": rejected},
         note=f"{raw.path.name} has {raw.published_rows:,} data lines, but clean and rejected hold "
         f"{clean:,} + {rejected:,}",
     )

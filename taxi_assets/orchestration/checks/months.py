@@ -1,4 +1,4 @@
-"""What all checks share: they look at months one by one, and report them together.
+"""What all checks share: they go through months one by one, and report them together.
 
 Belongs here: which months, the loop over them and its table. Not here: what is compared.
 """
@@ -58,28 +58,31 @@ class Finding:
     note: str = ""
 
 
-Look = Callable[[TripMonth], Finding]
-"""How a check looks at one month."""
+CheckFunction = Callable[[TripMonth], Finding]
+"""What a check does with one month."""
 
 
 def results(
-    context: AssetCheckExecutionContext, dataset: Dataset, data_dir: DataDir, looks: Mapping[MonthCheck, Look]
+    context: AssetCheckExecutionContext,
+    dataset: Dataset,
+    data_dir: DataDir,
+    functions: Mapping[MonthCheck, CheckFunction],
 ) -> Iterator[AssetCheckResult]:
-    """The results of those checks that are selected, each over all months that it looks at."""
+    """The results of those checks that are selected, each over all its months."""
     months = months_to_check(context, dataset, data_dir)
     selected = {check.name: check.asset_key for check in context.selected_asset_check_keys}
-    for check, look in looks.items():
+    for check, function in functions.items():
         if check.name in selected:
-            yield _result(check, selected[check.name], {month: look(month) for month in months})
+            yield _result(check, selected[check.name], {month: function(month) for month in months})
 
 
 def months_to_check(context: AssetCheckExecutionContext, dataset: Dataset, data_dir: DataDir) -> list[TripMonth]:
     """The partitions of the run; of a check that is executed by itself, every month that is clean on this machine."""
-    run = context.run
-    if run.tags.get("dagster/partition") or run.tags.get("dagster/asset_partition_range_start"):
-        return [TripMonth(dataset.name, key) for key in context.op_execution_context.partition_keys]
+    run = context.op_execution_context
+    if run.has_partition_key or run.has_partition_key_range:
+        return [TripMonth(dataset.name, key) for key in run.partition_keys]
     files = sorted((data_dir.root / "clean" / dataset.name).glob(f"{dataset.table}_????-??.parquet"))
-    return [TripMonth(dataset.name, path.stem.removeprefix(f"{dataset.table}_")) for path in files]
+    return [TripMonth.from_file_name(path.name) for path in files]
 
 
 def _result(check: MonthCheck, asset: AssetKey, findings: Mapping[TripMonth, Finding]) -> AssetCheckResult:

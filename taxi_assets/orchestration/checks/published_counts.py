@@ -6,7 +6,7 @@ compares (``raw.py``).
 The course's material states totals for its CSV releases (yellow 2019 and 2020 together 109,047,518 rows, green
 7,778,101; yellow 2020 24,648,499, green 2020 1,734,051; yellow 2021-03 1,925,152). Monthly counts that were stated
 alongside and agree with those totals are ``confirmed``; months of which only sums are proven are ``second-hand``. TLC's
-Parquet files have other rows than the CSV releases of the same month (yellow 2019-01: 7,696,617 against 7,667,792), so
+Parquet has other rows than the CSV releases of the same month (yellow 2019-01: 7,696,617 against 7,667,792), so
 each count belongs to one format and is never compared with the other.
 """
 
@@ -64,7 +64,7 @@ _SECOND_HAND_CSV: Mapping[str, Mapping[str, int]] = {
     "green": {"2019-02": 575_685, "2019-03": 601_102, "2019-05": 504_887, "2019-06": 471_052, "2019-12": 450_627},
 }
 
-# TLC re-issues months of this format, so none of these is more than second-hand.
+# TLC re-issues months in this format, so none of these is more than second-hand.
 _SECOND_HAND_PARQUET: Mapping[str, Mapping[str, int]] = {
     "yellow": {
         "2019-01": 7_696_617,
@@ -101,7 +101,7 @@ def expected_rows(month: TripMonth, file_format: str) -> tuple[int, Certainty] |
 
     Args:
         month: Which month.
-        file_format: ``csv``, ``csv.gz`` or ``parquet``; compressed and plain CSV count as one format.
+        file_format: ``csv``, ``csv.gz`` or ``parquet``; compressed and plain CSV count as one.
     """
     sources: tuple[tuple[Mapping[str, Mapping[str, int]], Certainty], ...] = (
         ((_SECOND_HAND_PARQUET, "second-hand"),)

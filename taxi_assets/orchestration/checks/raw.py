@@ -8,7 +8,6 @@ from dagster import (
     AssetCheckResult,
     AssetChecksDefinition,
     AssetCheckSeverity,
-    AssetKey,
     multi_asset_check,
 )
 
@@ -17,6 +16,7 @@ from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.orchestration.checks.months import Finding, MonthCheck, results
 from taxi_assets.orchestration.checks.published_counts import expected_rows
+from taxi_assets.orchestration.layers import RAW
 from taxi_assets.orchestration.resources.local_files import LocalFiles
 from taxi_assets.steps.files.raw_file import read_raw
 from taxi_assets.steps.raw.sources import COURSE_RELEASES, TLC
@@ -35,12 +35,12 @@ CHECKS = (NO_ROWS_MISSING, PUBLISHED_COUNT, UNPROVEN_COUNT)
 
 def raw_check(dataset: Dataset) -> AssetChecksDefinition:
     """``raw/<dataset>_tripdata`` against counts of the same format; missing rows block what is downstream."""
-    key = AssetKey(["raw", dataset.table])
+    key = RAW.key(dataset.table)
 
     @multi_asset_check(name=f"check_raw_{dataset.table}", specs=[check.spec(key) for check in CHECKS], can_subset=True)
     def check_raw(context: AssetCheckExecutionContext, files: LocalFiles) -> Iterator[AssetCheckResult]:
-        looks = {check: partial(compare, check, files.data_dir) for check in CHECKS}
-        yield from results(context, dataset, files.data_dir, looks)
+        functions = {check: partial(compare, check, files.data_dir) for check in CHECKS}
+        yield from results(context, dataset, files.data_dir, functions)
 
     return check_raw
 
@@ -48,8 +48,8 @@ def raw_check(dataset: Dataset) -> AssetChecksDefinition:
 def compare(check: MonthCheck, data_dir: DataDir, month: TripMonth) -> Finding:
     """One month under one of the three checks.
 
-    Only the publishers' own files are compared: an extract in somebody's folder is no publication, and synthetic
-    months have as many rows as were asked for.
+    Only the publishers' own files are compared: an extract in somebody's folder has as many rows as somebody took, and
+    a synthetic month as many as were asked for.
     """
     raw = read_raw(month, data_dir)
     if raw is None or not raw.source.startswith((COURSE_RELEASES.base, TLC.base)):

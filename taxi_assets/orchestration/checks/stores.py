@@ -17,7 +17,8 @@ from dagster import (
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
-from taxi_assets.orchestration.checks.months import Finding, Look, MonthCheck, results
+from taxi_assets.orchestration.checks.months import CheckFunction, Finding, MonthCheck, results
+from taxi_assets.orchestration.layers import LAKE, POSTGRES, WAREHOUSE
 from taxi_assets.orchestration.resources.lake import LakeResource
 from taxi_assets.orchestration.resources.local_files import LocalFiles
 from taxi_assets.orchestration.resources.postgres import Postgres
@@ -38,7 +39,7 @@ CENTS_PER_MILLION_ROWS = 0.01
 
 def postgres_checks(dataset: Dataset) -> AssetChecksDefinition:
     """Row parity of ``postgres/<dataset>_tripdata`` with ``clean``, which blocks, and zones, which warn."""
-    key = AssetKey(["postgres", dataset.table])
+    key = POSTGRES.key(dataset.table)
     rows = rows_equal_clean(f"Rows of the month in public.{dataset.table}")
 
     @multi_asset_check(
@@ -50,18 +51,18 @@ def postgres_checks(dataset: Dataset) -> AssetChecksDefinition:
         from taxi_assets.steps.postgres.load import count_month
 
         conninfo = postgres.conninfo()
-        looks: dict[MonthCheck, Look] = {
+        functions: dict[MonthCheck, CheckFunction] = {
             rows: same_rows(key, files.data_dir, lambda month: count_month(conninfo, month)),
             ZONES_ARE_KNOWN: lambda month: known_zones(conninfo, month),
         }
-        yield from results(context, dataset, files.data_dir, looks)
+        yield from results(context, dataset, files.data_dir, functions)
 
     return check_postgres
 
 
 def lake_check(dataset: Dataset) -> AssetChecksDefinition:
     """The blocking row parity of ``lake/<dataset>_tripdata`` with ``clean``."""
-    key = AssetKey(["lake", dataset.table])
+    key = LAKE.key(dataset.table)
     rows = rows_equal_clean("Rows in the lake's Parquet, by its own footer")
 
     @multi_asset_check(name=f"check_lake_{dataset.table}", specs=[rows.spec(key)])
@@ -69,15 +70,15 @@ def lake_check(dataset: Dataset) -> AssetChecksDefinition:
         context: AssetCheckExecutionContext, lake: LakeResource, files: LocalFiles
     ) -> Iterator[AssetCheckResult]:
         opened = lake.open()
-        looks: dict[MonthCheck, Look] = {rows: same_rows(key, files.data_dir, lambda month: lake_rows(opened, month))}
-        yield from results(context, dataset, files.data_dir, looks)
+        compare = same_rows(key, files.data_dir, lambda month: lake_rows(opened, month))
+        yield from results(context, dataset, files.data_dir, {rows: compare})
 
     return check_lake
 
 
 def warehouse_checks(dataset: Dataset) -> AssetChecksDefinition:
     """Parity of ``warehouse/<dataset>_tripdata`` with ``clean``: rows, and the summed total where there is one."""
-    key = AssetKey(["warehouse", dataset.table])
+    key = WAREHOUSE.key(dataset.table)
     rows = rows_equal_clean("Rows of the month in the warehouse")
     total = MonthCheck(
         "totals_equal_clean",
@@ -104,8 +105,8 @@ def warehouse_checks(dataset: Dataset) -> AssetChecksDefinition:
                 note=f"sum({column}) is {found} in the warehouse and {expected} in the clean file",
             )
 
-        looks: dict[MonthCheck, Look] = {rows: same_rows(key, data_dir, opened.count), total: same_total}
-        yield from results(context, dataset, data_dir, looks)
+        functions: dict[MonthCheck, CheckFunction] = {rows: same_rows(key, data_dir, opened.count), total: same_total}
+        yield from results(context, dataset, data_dir, functions)
 
     return check_warehouse
 
@@ -115,11 +116,11 @@ def rows_equal_clean(rows: str) -> MonthCheck:
     return MonthCheck("rows_equal_clean", f"{rows} = rows of the clean file, counted in both.", blocking=True)
 
 
-def same_rows(asset: AssetKey, data_dir: DataDir, count: Callable[[TripMonth], int]) -> Look:
+def same_rows(asset: AssetKey, data_dir: DataDir, count: Callable[[TripMonth], int]) -> CheckFunction:
     """Compares what ``count`` finds in the store with the footer of the month's clean file."""
     layer = asset.path[0]
 
-    def look(month: TripMonth) -> Finding:
+    def compare(month: TripMonth) -> Finding:
         expected, found = clean_rows(month, data_dir), count(month)
         return Finding(
             passed=expected == found,
@@ -128,7 +129,7 @@ def same_rows(asset: AssetKey, data_dir: DataDir, count: Callable[[TripMonth], i
             f"{asset.to_user_string()} of this month again",
         )
 
-    return look
+    return compare
 
 
 def known_zones(conninfo: str, month: TripMonth) -> Finding:

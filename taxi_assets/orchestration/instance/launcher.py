@@ -14,13 +14,17 @@ import json
 import time
 from typing import Any
 
-from dagster import DagsterRun
-from dagster._core.errors import DagsterUserCodeUnreachableError
-from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, WorkerStatus
-from dagster._core.storage.tags import GRPC_INFO_TAG
-from dagster._grpc.client import DagsterGrpcClient
-from dagster._grpc.types import GetCurrentRunsResult
-from dagster._serdes import ConfigurableClassData, deserialize_value
+from dagster import DagsterRun, DefaultRunLauncher, deserialize_value
+
+from taxi_assets.orchestration.dagster_internals.launcher import (
+    GRPC_INFO_TAG,
+    CheckRunHealthResult,
+    ConfigurableClassData,
+    DagsterGrpcClient,
+    DagsterUserCodeUnreachableError,
+    GetCurrentRunsResult,
+    WorkerStatus,
+)
 
 SILENCE_SECONDS = 120.0
 """How long a code server may be silent before its runs count as dead: time to be started again and to load the project,

@@ -1,49 +1,109 @@
-"""Progress of long transfers, for a log and for whoever is watching.
+"""Progress of long steps: the hook that each takes, and lines of it for a log.
 
-Belongs here: how often and in which words progress is told. Not here: what is transferred.
+Belongs here: how often and in which words progress is told. Not here: what is done, and where lines go.
 """
 
 from __future__ import annotations
 
-import logging
-import time
+import threading
 from collections.abc import Callable
+from typing import Literal
 
-SECONDS_BETWEEN_LINES = 5.0
-_MEGABYTE = 1_000_000
+FIRST_LINE_AFTER = 5.0
+"""Seconds; what is done by then needs no line."""
 
-logger = logging.getLogger(__name__)
+SECONDS_BETWEEN_LINES = 15.0
+"""A month that takes an hour has 240 lines in its run's log, one of half a minute two."""
 
 OnProgress = Callable[[int, int | None], None]
-"""Called with what is done and the total (None: unknown), in bytes or rows as the step documents."""
+"""Called with what is done and the total (None: unknown), in bytes or rows as the step documents.
+
+Steps call it often, from the thread that does the work, and Postgres' streams while they hold a lock. Whatever is
+passed returns at once; what it raises ends the step.
+"""
+
+Unit = Literal["bytes", "rows"]
 
 
 def no_progress(done: int, total: int | None) -> None:
     """Nobody is watching."""
 
 
-class TransferProgress:
-    """Passes every step on to ``on_progress`` and logs a line at most every so often."""
+class ProgressLines:
+    """Writes a line every so often while a month is worked on, and none when it is done at once.
+
+    The lines are written by a thread of its own: a step that tells its progress is never kept waiting by a log.
+
+        with ProgressLines("yellow 2019-01", print) as lines:
+            fetch_month(month, source, data_dir, on_progress=lines.of("fetched", "bytes"))
+    """
 
     def __init__(
         self,
         label: str,
-        total: int | None,
-        on_progress: OnProgress,
+        write: Callable[[str], object],
         *,
-        seconds_between_lines: float = SECONDS_BETWEEN_LINES,
+        first_after: float | None = None,
+        every: float | None = None,
     ) -> None:
-        self._label = label
-        self._seconds_between_lines = seconds_between_lines
-        self._total = total
-        self._on_progress = on_progress
-        self._last_line = time.monotonic()
+        """Nothing is written before the ``with`` block begins.
 
-    def __call__(self, done: int) -> None:
-        """Tells that ``done`` bytes are there."""
-        self._on_progress(done, self._total)
-        now = time.monotonic()
-        if now - self._last_line >= self._seconds_between_lines:
-            self._last_line = now
-            of_total = f" of {self._total / _MEGABYTE:.1f}" if self._total is not None else ""
-            logger.info("%s: %.1f%s MB", self._label, done / _MEGABYTE, of_total)
+        Args:
+            label: What each line begins with.
+            write: Is given the lines, one at a time.
+            first_after: Seconds until the first line; None for ``FIRST_LINE_AFTER``.
+            every: Seconds from line to line; None for ``SECONDS_BETWEEN_LINES``.
+        """
+        self._label = label
+        self._write = write
+        self._first_after = FIRST_LINE_AFTER if first_after is None else first_after
+        self._every = SECONDS_BETWEEN_LINES if every is None else every
+        # Replaced as a whole: whoever reads it sees figures that belong together, whichever threads tell them.
+        self._latest: tuple[str, Unit, int, int | None] | None = None
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._write_lines, name="progress", daemon=True)
+
+    def of(self, what: str, unit: Unit) -> OnProgress:
+        """The hook for one step; ``what`` says in words what is being counted."""
+
+        def note(done: int, total: int | None) -> None:
+            self._latest = (what, unit, done, total)
+
+        return note
+
+    def __enter__(self) -> ProgressLines:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _write_lines(self) -> None:
+        wait, written = self._first_after, None
+        while not self._over.wait(wait):
+            wait, latest = self._every, self._latest
+            # What stands still says nothing new: a step that has sent all its rows still builds an index.
+            if latest is not None and latest != written:
+                written = latest
+                self._write(f"{self._label}, {in_words(*latest)}")
+
+
+def in_words(what: str, unit: Unit, done: int, total: int | None) -> str:
+    """One line.
+
+    >>> in_words("fetched", "bytes", 120_300_000, 687_100_000)
+    'fetched: 120.3 of 687.1 MB, 17 %'
+    >>> in_words("loaded into Postgres", "rows", 1_200_000, None)
+    'loaded into Postgres: 1,200,000 rows'
+    """
+    name = "MB" if unit == "bytes" else "rows"
+    if total is None:
+        return f"{what}: {_figure(done, unit)} {name}"
+    # Rounded down: 100 % is for what is done.
+    percent = f", {100 * done // total} %" if total else ""
+    return f"{what}: {_figure(done, unit)} of {_figure(total, unit)} {name}{percent}"
+
+
+def _figure(count: int, unit: Unit) -> str:
+    return f"{count / 1e6:,.1f}" if unit == "bytes" else f"{count:,}"

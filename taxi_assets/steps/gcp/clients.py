@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from taxi_assets.errors import (
     LayoutError,
-    PermanentError,
     SettingsError,
     StoreAccessError,
+    StoreRejectedError,
     StoreUnavailableError,
     TaxiAssetsError,
 )
@@ -180,7 +180,7 @@ def explained(doing: str, *, role: str, kept: str) -> Generator[None]:
     Raises:
         StoreAccessError: Credentials are refused, or a role, an API or billing is missing.
         StoreUnavailableError: Connections, server errors and quotas, after every retry.
-        PermanentError: Google refuses the request itself.
+        StoreRejectedError: Google rejects the request itself, or a billing limit does.
     """
     import requests
     from google.api_core.exceptions import GoogleAPIError
@@ -221,13 +221,13 @@ def _translated(error: Exception, doing: str, role: str, kept: str) -> TaxiAsset
             ),
         )
     elif reasons & _BILLING_REASONS:
-        kind, what = PermanentError, "a billing limit forbids it; {kept}"
+        kind, what = StoreRejectedError, "a billing limit forbids it; {kept}"
     elif over_quota:
         what = "over quota after every retry; {kept}. Run again later"
     elif isinstance(error, exceptions.Forbidden):
         kind, what = StoreAccessError, "permission denied; {kept}. The credentials need {role}"
     elif isinstance(error, exceptions.ClientError) and not isinstance(error, exceptions.PreconditionFailed):
-        kind, what = PermanentError, "refused; {kept}"
+        kind, what = StoreRejectedError, "refused; {kept}"
     said = getattr(error, "message", None) or error
     return kind(f"{doing}: {what.format(kept=kept, role=role)}. Google says: {said}")
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, cast
 
 from taxi_assets.data_dir import published_atomically
 from taxi_assets.errors import BrokenFileError, NotMaterializedError, StoreUnavailableError
-from taxi_assets.steps.files.progress import OnProgress, TransferProgress, no_progress
+from taxi_assets.steps.files.progress import OnProgress, no_progress
 from taxi_assets.steps.gcp.clients import OBJECT_ROLE, RETRY_SECONDS, explained, storage_retry
 from taxi_assets.steps.lake.lake import ObjectInfo, PutResult
 
@@ -104,7 +104,7 @@ class GcsLake:
         blob.crc32c = digest.crc32c
         with explained(f"{self._uri(name)}: uploading", role=OBJECT_ROLE, kept=_KEPT):
             try:
-                with _WatchedFile(local, self._uri(name), on_progress) as stream:
+                with _WatchedFile(local, on_progress) as stream:
                     blob.upload_from_file(
                         stream,
                         size=digest.bytes,
@@ -233,15 +233,16 @@ def _digest_of(path: Path) -> _Digest:
 
 
 class _WatchedFile(io.FileIO):
-    """A file that reports how far it has been read, to whoever is watching and to the log."""
+    """A file that tells how far it has been read."""
 
-    def __init__(self, path: Path, label: str, on_progress: OnProgress) -> None:
+    def __init__(self, path: Path, on_progress: OnProgress) -> None:
         super().__init__(path, "rb")
-        self._progress = TransferProgress(label, path.stat().st_size, on_progress)
+        self._size = path.stat().st_size
+        self._on_progress = on_progress
 
     def read(self, size: int | None = -1, /) -> bytes:
         data = super().read(-1 if size is None else size) or b""
-        self._progress(self.tell())
+        self._on_progress(self.tell(), self._size)
         return data
 
 

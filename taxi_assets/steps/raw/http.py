@@ -18,7 +18,7 @@ from pathlib import Path
 import requests
 
 from taxi_assets.errors import NotPublishedError
-from taxi_assets.steps.files.progress import OnProgress, TransferProgress
+from taxi_assets.steps.files.progress import OnProgress
 from taxi_assets.steps.raw.destination import discard, sidecar
 from taxi_assets.steps.raw.http_retries import (
     HttpPolicy,
@@ -163,7 +163,6 @@ class _Transfer:
 
     def __init__(self, label: str, source_file: SourceFile, partial: Path, on_progress: OnProgress) -> None:
         self.source_file = source_file
-        self._label = label
         self._partial = partial
         self._on_progress = on_progress
         if not self._is_begun():
@@ -227,14 +226,13 @@ class _Transfer:
         self._write(response)
 
     def _write(self, response: requests.Response) -> None:
-        progress = TransferProgress(self._label, self.source_file.size, self._on_progress)
         with self._partial.open("ab", buffering=0) as file:
             done = file.tell()
             # Not iter_content: it undoes the "Content-Encoding: x-gzip" that Apache gives to .csv.gz files.
             for chunk in response.raw.stream(CHUNK_BYTES, decode_content=False):
                 _write_all(file, chunk)
                 done += len(chunk)
-                progress(done)
+                self._on_progress(done, self.source_file.size)
         if self.source_file.size is not None and done < self.source_file.size:
             raise TryFailedError("the answer ended early")
 

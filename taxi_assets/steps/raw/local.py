@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from taxi_assets.errors import NotPublishedError, SourceUnavailableError
 from taxi_assets.steps.files.formats import Format
-from taxi_assets.steps.files.progress import OnProgress, TransferProgress
+from taxi_assets.steps.files.progress import OnProgress
 from taxi_assets.steps.raw.destination import discard
 from taxi_assets.steps.raw.sources import Candidate, FileRequest, SourceFile
 
@@ -73,11 +73,10 @@ class FolderOrigin:
             file = source.open("rb")
         with file, partial.open("wb") as copy:
             before = os.fstat(file.fileno())
-            progress = TransferProgress(self._label, before.st_size, on_progress)
             # Not to the end: a file that is being written faster than it is read has none.
             while copy.tell() <= before.st_size and (chunk := _read(file, self._label, source)):
                 copy.write(chunk)
-                progress(copy.tell())
+                on_progress(copy.tell(), before.st_size)
             after = os.fstat(file.fileno())
             if _described(candidate, before) != _described(candidate, after) or copy.tell() != before.st_size:
                 raise SourceUnavailableError(

@@ -27,7 +27,7 @@ import pytest
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.embedded_postgres.server import EmbeddedPostgres
-from taxi_assets.orchestration.publication import newest_published, today_in_new_york
+from taxi_assets.orchestration.partitions import newest_published, today_in_new_york
 from taxi_assets.steps.files.clean_file import read_clean
 from taxi_assets.steps.lake.copy import lake_rows
 from taxi_assets.steps.lake.folder import FolderLake

@@ -9,7 +9,8 @@ import pytest
 from dagster import DagsterEventType, DagsterInstance, EventRecordsFilter, job, op
 from psycopg.conninfo import conninfo_to_dict
 
-from taxi_assets.orchestration.instance.storage import RunHistoryStorage, _engine
+from taxi_assets.orchestration.instance.postgres_storage import engine_of
+from taxi_assets.orchestration.instance.storage import RunHistoryStorage
 from taxi_assets_tests.support.dagster_processes import PROJECT_ROOT
 
 URL_VARIABLE = "DAGSTER_POSTGRES_URL"
@@ -35,7 +36,7 @@ def instance(postgres: str, tmp_path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     (tmp_path / "dagster.yaml").symlink_to(PROJECT_ROOT / "dagster.yaml")
     with DagsterInstance.from_config(str(tmp_path)) as opened:
         yield opened
-    _engine.cache_clear()
+    engine_of.cache_clear()
 
 
 def sessions(conninfo: str) -> list[int]:

@@ -8,11 +8,6 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import dagster as dg
 import pytest
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-    PARTITION_NAME_TAG,
-)
 
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import BrokenFileError
@@ -26,6 +21,12 @@ from taxi_assets.orchestration.automation.alerts import (
     report_failed_months,
     summary_text,
 )
+from taxi_assets.orchestration.dagster_internals.runs import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+    PARTITION_NAME_TAG,
+)
+from taxi_assets.orchestration.layers import RAW
 
 YELLOW = DATASETS["yellow"]
 UI = "https://dagster.example.org"
@@ -76,9 +77,9 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 
 def failing_job(error: Exception | None = None) -> dg.JobDefinition:
-    @trip_asset("raw", YELLOW, 12, follows=[], description="", kinds=set())
+    @trip_asset(RAW, YELLOW, 12, description="", kinds=set())
     def raw(context: dg.AssetExecutionContext) -> None:
-        def step(month) -> dict:
+        def step(month, progress) -> dict:
             if month.month == "2019-02":
                 raise error or BrokenFileError("yellow 2019-02: the gzip is cut off")
             return {}

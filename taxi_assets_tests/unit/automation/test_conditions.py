@@ -8,29 +8,23 @@ from collections.abc import Iterator, Sequence
 
 import dagster as dg
 import pytest
-from dagster._core.storage.tags import (
+
+from taxi_assets.datasets.registry import DATASETS
+from taxi_assets.errors import BrokenFileError, LayoutError, SourceUnavailableError, TaxiAssetsError
+from taxi_assets.orchestration import names
+from taxi_assets.orchestration.assets.materialize import materialize_months
+from taxi_assets.orchestration.assets.trip_asset import trip_asset
+from taxi_assets.orchestration.automation.conditions import SENSOR
+from taxi_assets.orchestration.dagster_internals.runs import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
     PARTITION_NAME_TAG,
     SENSOR_NAME_TAG,
 )
-
-from taxi_assets.datasets.registry import DATASETS
-from taxi_assets.errors import BrokenFileError, LayoutError, SourceUnavailableError, TaxiAssetsError
-from taxi_assets.orchestration import names as tags
-from taxi_assets.orchestration.assets.materialize import materialize_months
-from taxi_assets.orchestration.assets.trip_asset import key_of, trip_asset
-from taxi_assets.orchestration.automation.conditions import SENSOR
+from taxi_assets.orchestration.layers import LAYERS
 
 YELLOW = DATASETS["yellow"]
-DEPENDENCIES = {
-    "raw": [],
-    "clean": ["raw"],
-    "postgres": ["clean"],
-    "lake": ["raw", "clean"],
-    "warehouse": ["lake"],
-}
-ALL = tuple(DEPENDENCIES)
+ALL = tuple(LAYERS)
 AFTER_RAW = ALL[1:]
 
 
@@ -42,9 +36,9 @@ class Graph:
 
     def __init__(self) -> None:
         self.errors: dict[tuple[str, str], TaxiAssetsError] = {}
-        self.refused_by_check: set[str] = set()
+        self.rejected_by_check: set[str] = set()
         self.defs = dg.Definitions(
-            assets=[self._asset(layer) for layer in DEPENDENCIES],
+            assets=[self._asset(layer) for layer in LAYERS],
             asset_checks=[self._check()],
             jobs=[dg.define_asset_job("load_yellow", dg.AssetSelection.groups("yellow"))],
             executor=dg.in_process_executor,
@@ -55,13 +49,13 @@ class Graph:
         self.instance = instance
         self._cursor = None
         self.errors.clear()
-        self.refused_by_check = set()
+        self.rejected_by_check = set()
         return self
 
     def _asset(self, layer: str) -> dg.AssetsDefinition:
-        @trip_asset(layer, YELLOW, 12, follows=DEPENDENCIES[layer], description="", kinds=set())
+        @trip_asset(LAYERS[layer], YELLOW, 12, description="", kinds=set())
         def stand_in(context: dg.AssetExecutionContext) -> None:
-            def step(month) -> dict:
+            def step(month, progress) -> dict:
                 error = self.errors.get((layer, month.month))
                 if error is not None:
                     raise error
@@ -72,10 +66,10 @@ class Graph:
         return stand_in
 
     def _check(self) -> dg.AssetChecksDefinition:
-        @dg.asset_check(asset=key_of("clean", YELLOW.table), blocking=True)
+        @dg.asset_check(asset=LAYERS["clean"].key(YELLOW.table), blocking=True)
         def contents(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
             months = set(context.op_execution_context.partition_keys)
-            return dg.AssetCheckResult(passed=not months & self.refused_by_check)
+            return dg.AssetCheckResult(passed=not months & self.rejected_by_check)
 
         return contents
 
@@ -87,7 +81,7 @@ class Graph:
         span = {ASSET_PARTITION_RANGE_START_TAG: months[0], ASSET_PARTITION_RANGE_END_TAG: months[-1]}
         job.execute_in_process(
             instance=self.instance,
-            asset_selection=[key_of(layer, YELLOW.table) for layer in layers] if layers else None,
+            asset_selection=[LAYERS[layer].key(YELLOW.table) for layer in layers] if layers else None,
             tags={
                 **(span if len(months) > 1 else {PARTITION_NAME_TAG: months[0]}),
                 **({SENSOR_NAME_TAG: SENSOR} if by_sensor else {}),
@@ -103,14 +97,14 @@ class Graph:
             self.defs.resolve_implicit_global_asset_job_def(),
             status=dg.DagsterRunStatus.STARTED,
             tags={PARTITION_NAME_TAG: months[0]},
-            asset_selection=frozenset(key_of(layer, YELLOW.table) for layer in layers),
+            asset_selection=frozenset(LAYERS[layer].key(YELLOW.table) for layer in layers),
         )
 
     def tick(self) -> dict[str, list[str]]:
         """What the sensor would ask for now: months by layer."""
         result = dg.evaluate_automation_conditions(defs=self.defs, instance=self.instance, cursor=self._cursor)
         self._cursor = result.cursor
-        asked = {layer: sorted(result.get_requested_partitions(key_of(layer, YELLOW.table))) for layer in ALL}
+        asked = {layer: sorted(result.get_requested_partitions(LAYERS[layer].key(YELLOW.table))) for layer in ALL}
         return {layer: months for layer, months in asked.items() if months}
 
 
@@ -266,7 +260,7 @@ def test_a_failed_month_is_asked_for_once_when_its_raw_file_changes(graph: Graph
 
 
 def test_a_check_that_failed_keeps_its_month_back_even_after_other_months_pass(graph: Graph) -> None:
-    graph.refused_by_check = {"2019-09"}
+    graph.rejected_by_check = {"2019-09"}
     graph.run(["2019-09"])
     assert graph.tick() == {}
     graph.run(["2019-10"], ["raw", "clean"])
@@ -276,13 +270,13 @@ def test_a_check_that_failed_keeps_its_month_back_even_after_other_months_pass(g
 
 
 def test_a_check_that_fails_after_clean_alone_meets_the_month_again_before_it_goes_on(graph: Graph) -> None:
-    graph.refused_by_check = {"2019-09"}
+    graph.rejected_by_check = {"2019-09"}
     graph.run(["2019-09"], ["raw", "clean"])
     # The layers that follow are asked for only together with clean, so that its checks run between them.
     assert graph.tick() == after_raw("2019-09")
     run = graph.run(["2019-09"], AFTER_RAW)
     assert run.status is dg.DagsterRunStatus.FAILURE
-    assert "2019-09" not in graph.instance.get_materialized_partitions(key_of("postgres", YELLOW.table))
+    assert "2019-09" not in graph.instance.get_materialized_partitions(LAYERS["postgres"].key(YELLOW.table))
     assert graph.tick() == {}
 
 
@@ -306,9 +300,9 @@ def test_a_layer_is_carried_on_no_more_than_once_while_those_that_follow_are_in_
 
 def test_runs_are_tagged_with_their_dataset_and_layers_however_they_are_launched(graph: Graph) -> None:
     whole, some = graph.run(["2019-01"]), graph.run(["2019-01"], ["raw", "clean"])
-    assert whole.tags[tags.DATASET] == some.tags[tags.DATASET] == "yellow"
-    assert {layer for layer in ALL if tags.takes_along(layer) in whole.tags} == set(ALL)
-    assert {layer for layer in ALL if tags.takes_along(layer) in some.tags} == {"raw", "clean"}
+    assert whole.tags[names.DATASET] == some.tags[names.DATASET] == "yellow"
+    assert {layer for layer in ALL if names.takes_along(layer) in whole.tags} == set(ALL)
+    assert {layer for layer in ALL if names.takes_along(layer) in some.tags} == {"raw", "clean"}
 
 
 def test_months_are_left_to_the_step_s_own_retry_while_it_has_one(graph: Graph) -> None:
@@ -317,7 +311,7 @@ def test_months_are_left_to_the_step_s_own_retry_while_it_has_one(graph: Graph) 
 
     @dg.asset(partitions_def=dg.StaticPartitionsDefinition(["2019-01", "2019-02"]), retry_policy=dg.RetryPolicy(3))
     def flaky(context: dg.AssetExecutionContext) -> None:
-        def step(month) -> dict:
+        def step(month, progress) -> dict:
             tries.append(month.month)
             if month.month == "2019-02" and tries.count("2019-02") == 1:
                 raise SourceUnavailableError("dropped")
@@ -332,4 +326,4 @@ def test_months_are_left_to_the_step_s_own_retry_while_it_has_one(graph: Graph) 
     )
     assert result.success
     assert tries == ["2019-01", "2019-02", "2019-01", "2019-02"]
-    assert tags.partly_failed("flaky") not in graph.instance.get_runs(limit=1)[0].tags
+    assert names.partly_failed("flaky") not in graph.instance.get_runs(limit=1)[0].tags

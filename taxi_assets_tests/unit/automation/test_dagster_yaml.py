@@ -13,7 +13,7 @@ from sqlalchemy.engine import make_url
 
 from taxi_assets.embedded_postgres.server import EmbeddedPostgres
 from taxi_assets.orchestration.instance.launcher import CodeServerRunLauncher
-from taxi_assets.orchestration.instance.storage import as_dagster_needs_it
+from taxi_assets.orchestration.instance.postgres_storage import as_dagster_needs_it
 from taxi_assets.settings import PROJECT_ROOT
 
 

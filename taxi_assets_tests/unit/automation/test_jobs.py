@@ -11,7 +11,7 @@ from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.definitions import build_defs
-from taxi_assets.errors import SettingsError
+from taxi_assets.errors import ArgumentError
 from taxi_assets.orchestration.automation.backfills import request_backfill
 from taxi_assets.orchestration.automation.jobs import MonthsOfEverything
 from taxi_assets.settings import load_settings
@@ -86,7 +86,7 @@ def asked_for(backfill: PartitionBackfill) -> dict[str, set[str]]:
 
 
 def test_a_backfill_is_every_layer_of_the_months_that_each_dataset_has(instance: dg.DagsterInstance) -> None:
-    requested = request_backfill(instance, REPOSITORY.asset_graph, ["yellow", "fhvhv"], "2019-01", "2019-03")
+    requested = request_backfill(instance, REPOSITORY, ["yellow", "fhvhv"], "2019-01", "2019-03")
     assert requested.months == {"yellow": ("2019-01", "2019-03"), "fhvhv": ("2019-02", "2019-03")}
     assert requested.describe() == "yellow 2019-01 to 2019-03, fhvhv 2019-02 to 2019-03"
     backfill = instance.get_backfill(requested.backfill_id)
@@ -111,8 +111,8 @@ def test_a_backfill_is_every_layer_of_the_months_that_each_dataset_has(instance:
 def test_a_request_that_makes_no_sense_leaves_nothing_behind(
     instance: dg.DagsterInstance, datasets: list[str], first: str, last: str, said: str
 ) -> None:
-    with pytest.raises(SettingsError, match=said):
-        request_backfill(instance, REPOSITORY.asset_graph, datasets, first, last)
+    with pytest.raises(ArgumentError, match=said):
+        request_backfill(instance, REPOSITORY, datasets, first, last)
     assert list(instance.get_backfills()) == []
 
 

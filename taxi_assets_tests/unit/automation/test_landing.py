@@ -15,7 +15,7 @@ from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.definitions import build_defs
 from taxi_assets.errors import BrokenFileError, LayoutError
-from taxi_assets.orchestration.automation.landing import Memory, landing_sensor, requests, settle
+from taxi_assets.orchestration.automation.landing import Cursor, accept_finished, landing_sensor, run_requests
 from taxi_assets.orchestration.resources.local_files import LocalFiles
 from taxi_assets.settings import load_settings
 from taxi_assets.steps.raw.fetch import fetch_month
@@ -124,82 +124,82 @@ def test_what_is_no_month_is_refused_with_the_reason(
 
 def test_a_file_is_left_alone_while_it_grows_and_taken_when_it_has_stopped(data_dir: DataDir, made: Path) -> None:
     whole = sample(made, "green", "2020-01").read_bytes()
-    memory, dropped = Memory(), data_dir.landing / "upload.csv.gz"
+    cursor, dropped = Cursor(), data_dir.landing / "upload.csv.gz"
     for end in (100, len(whole) // 2, len(whole)):
         dropped.write_bytes(whole[:end])
-        settle(data_dir, memory)
+        accept_finished(data_dir, cursor)
         assert dropped.exists(), f"taken at {end} of {len(whole)} bytes"
-        assert requests(data_dir, memory) == []
-    settle(data_dir, memory)
+        assert run_requests(data_dir, cursor) == []
+    accept_finished(data_dir, cursor)
     assert not dropped.exists()
-    [request] = requests(data_dir, memory)
+    [request] = run_requests(data_dir, cursor)
     assert (request.job_name, request.partition_key) == ("load_green", "2020-01")
     assert request.tags["landed_file"] == "green_tripdata_2020-01.csv.gz"
     assert (data_dir.accepted / "green" / "green_tripdata_2020-01.csv.gz").read_bytes() == whole
 
 
 def test_a_file_of_the_same_size_that_is_written_again_waits_again(data_dir: DataDir, made: Path) -> None:
-    memory, dropped = Memory(), data_dir.landing / "upload"
+    cursor, dropped = Cursor(), data_dir.landing / "upload"
     shutil.copy(sample(made, "green", "2020-01"), dropped)
-    settle(data_dir, memory)
+    accept_finished(data_dir, cursor)
     os.utime(dropped, ns=(1, 1))
-    settle(data_dir, memory)
+    accept_finished(data_dir, cursor)
     assert dropped.exists()
-    settle(data_dir, memory)
+    accept_finished(data_dir, cursor)
     assert not dropped.exists()
 
 
 @pytest.mark.parametrize("name", [".hidden", "upload.part", "x.csv.crdownload", "x.tmp"])
 def test_what_a_transfer_program_is_still_writing_is_not_looked_at(data_dir: DataDir, name: str) -> None:
     (data_dir.landing / name).write_bytes(b"half")
-    memory = Memory()
+    cursor = Cursor()
     for _ in range(3):
-        assert settle(data_dir, memory) == []
+        assert accept_finished(data_dir, cursor) == []
     assert (data_dir.landing / name).exists()
 
 
-def drop(data_dir: DataDir, published: Path, name: str, memory: Memory) -> list[dg.RunRequest]:
+def drop(data_dir: DataDir, published: Path, name: str, cursor: Cursor) -> list[dg.RunRequest]:
     shutil.copy(published, data_dir.landing / name)
-    settle(data_dir, memory)
-    settle(data_dir, memory)
-    return requests(data_dir, memory)
+    accept_finished(data_dir, cursor)
+    accept_finished(data_dir, cursor)
+    return run_requests(data_dir, cursor)
 
 
 def test_the_same_file_dropped_again_is_a_new_wish(data_dir: DataDir, made: Path) -> None:
-    memory, published = Memory(), sample(made, "green", "2020-01")
-    [first] = drop(data_dir, published, "a", memory)
-    assert requests(data_dir, memory) == []
-    [second] = drop(data_dir, published, "a", memory)
+    cursor, published = Cursor(), sample(made, "green", "2020-01")
+    [first] = drop(data_dir, published, "a", cursor)
+    assert run_requests(data_dir, cursor) == []
+    [second] = drop(data_dir, published, "a", cursor)
     assert first.run_key != second.run_key
 
 
-def test_another_edition_of_a_month_takes_the_place_of_the_first(data_dir: DataDir, made: Path) -> None:
-    memory, published = Memory(), sample(made, "green", "2020-01")
-    drop(data_dir, published, "a.csv.gz", memory)
+def test_another_format_of_a_month_takes_the_place_of_the_first(data_dir: DataDir, made: Path) -> None:
+    cursor, published = Cursor(), sample(made, "green", "2020-01")
+    drop(data_dir, published, "a.csv.gz", cursor)
     plain = data_dir.root / "plain.csv"
     plain.write_bytes(gzip.decompress(published.read_bytes()))
-    [request] = drop(data_dir, plain, "b.csv", memory)
+    [request] = drop(data_dir, plain, "b.csv", cursor)
     assert request.tags["landed_file"] == "green_tripdata_2020-01.csv"
     assert [path.name for path in (data_dir.accepted / "green").iterdir()] == ["green_tripdata_2020-01.csv"]
 
 
 def test_a_tick_that_died_after_moving_a_file_is_made_up_for_by_the_next(data_dir: DataDir, made: Path) -> None:
-    memory = Memory()
+    cursor = Cursor()
     shutil.copy(sample(made, "green", "2020-01"), data_dir.landing / "a")
-    settle(data_dir, memory)
-    cursor = memory.cursor()
-    settle(data_dir, memory)  # the file is moved, then the process dies: neither request nor cursor get out
-    [request] = requests(data_dir, Memory.of(cursor))
+    accept_finished(data_dir, cursor)
+    kept = cursor.to_text()
+    accept_finished(data_dir, cursor)  # the file is moved, then the process dies: neither request nor cursor get out
+    [request] = run_requests(data_dir, Cursor.from_text(kept))
     assert request.partition_key == "2020-01"
 
 
 def test_what_is_not_recognised_is_set_aside_once_with_a_note_and_never_in_place_of_another(data_dir: DataDir) -> None:
-    memory = Memory()
+    cursor = Cursor()
     for content in (b"buy milk\n", b"buy bread\n"):
         (data_dir.landing / "notes.txt").write_bytes(content)
-        settle(data_dir, memory)
-        settle(data_dir, memory)
-        assert requests(data_dir, memory) == []
+        accept_finished(data_dir, cursor)
+        accept_finished(data_dir, cursor)
+        assert run_requests(data_dir, cursor) == []
     assert list(data_dir.landing.glob("*.txt")) == []
     aside = {path.name: path.read_bytes() for path in data_dir.unrecognised.iterdir()}
     assert set(aside) == {"notes.txt", "notes.txt.txt", "notes-2.txt", "notes-2.txt.txt"}
@@ -208,22 +208,22 @@ def test_what_is_not_recognised_is_set_aside_once_with_a_note_and_never_in_place
 
 
 def test_a_month_that_cannot_be_yet_is_set_aside(data_dir: DataDir, made: Path) -> None:
-    memory = Memory()
-    assert drop(data_dir, sample(made, "green", "2020-01"), "green_tripdata_2098-01.csv.gz", memory) == []
+    cursor = Cursor()
+    assert drop(data_dir, sample(made, "green", "2020-01"), "green_tripdata_2098-01.csv.gz", cursor) == []
     note = (data_dir.unrecognised / "green_tripdata_2098-01.csv.gz.txt").read_text()
     assert "it is green 2098-01, but green has the months 2013-08 to" in note
 
 
-@pytest.mark.parametrize("cursor", [None, "", "not JSON", "{}", "[]", json.dumps({"waiting": 3, "requested": {}})])
+@pytest.mark.parametrize("text", [None, "", "not JSON", "{}", "[]", json.dumps({"waiting": 3, "requested": {}})])
 def test_a_cursor_that_cannot_be_read_only_means_to_wait_once_more(
-    data_dir: DataDir, made: Path, cursor: str | None
+    data_dir: DataDir, made: Path, text: str | None
 ) -> None:
     shutil.copy(sample(made, "green", "2020-01"), data_dir.landing / "a")
     assert (data_dir.landing / "a").exists()
-    memory = Memory.of(cursor)
-    settle(data_dir, memory)
-    settle(data_dir, memory)
-    assert len(requests(data_dir, memory)) == 1
+    cursor = Cursor.from_text(text)
+    accept_finished(data_dir, cursor)
+    accept_finished(data_dir, cursor)
+    assert len(run_requests(data_dir, cursor)) == 1
 
 
 def test_the_sensor_runs_without_a_landing_folder_and_says_so(tmp_path: Path) -> None:

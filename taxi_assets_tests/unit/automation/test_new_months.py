@@ -14,19 +14,19 @@ from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.definitions import build_defs
 from taxi_assets.errors import NotPublishedError, SourceUnavailableError
-from taxi_assets.orchestration import names as tags
-from taxi_assets.orchestration.assets.materialize import materialize_months
+from taxi_assets.orchestration import names
+from taxi_assets.orchestration.assets.materialize import Progress, materialize_months
 from taxi_assets.orchestration.automation import new_months
 from taxi_assets.orchestration.automation.new_months import (
-    Held,
-    Memory,
-    look,
+    Cursor,
+    MaterializedVersion,
     missing_months,
     months_to_ask,
     new_months_sensor,
+    poll,
 )
 from taxi_assets.orchestration.names import LANDED, VALIDATOR
-from taxi_assets.orchestration.publication import newest_months, today_in_new_york
+from taxi_assets.orchestration.partitions import newest_months, today_in_new_york
 from taxi_assets.orchestration.resources.source import Source
 from taxi_assets.settings import load_settings
 from taxi_assets.steps.raw.fetch import Probe
@@ -238,13 +238,13 @@ def test_runs_say_whether_their_failure_may_pass(ticks: Ticks) -> None:
     def fails_with(error: Exception) -> str:
         @dg.asset(partitions_def=dg.StaticPartitionsDefinition(["2019-01"]), retry_policy=dg.RetryPolicy(3, delay=0))
         def raw(context) -> None:
-            def step(month: TripMonth) -> dict:
+            def step(month: TripMonth, progress: Progress) -> dict:
                 raise error
 
             materialize_months(context, YELLOW, step)
 
         dg.materialize([raw], instance=ticks.instance, partition_key="2019-01", raise_on_error=False)
-        return ticks.instance.get_runs(limit=1)[0].tags[tags.FAILURE]
+        return ticks.instance.get_runs(limit=1)[0].tags[names.FAILURE]
 
     assert fails_with(SourceUnavailableError("dropped")) == "passing"
     assert fails_with(NotPublishedError("403")) == "permanent"
@@ -297,18 +297,18 @@ def test_a_dataset_s_newest_twelve_months_are_looked_for_and_older_gaps_left_to_
 
 
 def test_every_month_has_its_turn_however_many_there_are() -> None:
-    held = [TripMonth(name, f"{year}-{month:02d}") for name in ("yellow", "green") for year in range(2014, 2020)
+    there = [TripMonth(name, f"{year}-{month:02d}") for name in ("yellow", "green") for year in range(2014, 2020)
             for month in range(1, 13)]  # fmt: skip
     missing = [TripMonth("yellow", f"2024-{month:02d}") for month in range(1, 13)]
-    memory = Memory()
+    cursor = Cursor()
     asked: list[TripMonth] = []
-    for _ in range(len(held) // new_months.HELD_PER_TICK):
-        chosen = months_to_ask(missing, held, memory)
-        assert len(chosen) <= new_months.MISSING_PER_TICK + new_months.HELD_PER_TICK
+    for _ in range(len(there) // new_months.MATERIALIZED_PER_TICK):
+        chosen = months_to_ask(missing, there, cursor)
+        assert len(chosen) <= new_months.MISSING_PER_TICK + new_months.MATERIALIZED_PER_TICK
         asked += chosen
-        look(chosen, {month: Held("v", landed=False) for month in held}, unchanged, memory)
-    assert set(asked) == {*held, *missing}
-    assert sorted(month for month in asked if month in set(held)) == sorted(held)
+        poll(chosen, {month: MaterializedVersion("v", landed=False) for month in there}, unchanged, cursor)
+    assert set(asked) == {*there, *missing}
+    assert sorted(month for month in asked if month in set(there)) == sorted(there)
 
 
 def unchanged(month: TripMonth) -> Probe:
@@ -316,13 +316,13 @@ def unchanged(month: TripMonth) -> Probe:
 
 
 def test_a_tick_that_runs_out_of_time_goes_on_in_the_next() -> None:
-    memory = Memory()
-    held = {TripMonth("yellow", f"2019-{month:02d}"): Held("v", landed=False) for month in range(1, 7)}
+    cursor = Cursor()
+    there = {TripMonth("yellow", f"2019-{month:02d}"): MaterializedVersion("v", landed=False) for month in range(1, 7)}
     clock = iter([False, False, True])
-    look(months_to_ask([], list(held), memory), held, unchanged, memory, out_of_time=lambda: next(clock))
-    assert sorted(memory.asked) == ["yellow 2019-05", "yellow 2019-06"]
-    look(months_to_ask([], list(held), memory), held, unchanged, memory)
-    assert len(memory.asked) == 6
+    poll(months_to_ask([], list(there), cursor), there, unchanged, cursor, out_of_time=lambda: next(clock))
+    assert sorted(cursor.asked) == ["yellow 2019-05", "yellow 2019-06"]
+    poll(months_to_ask([], list(there), cursor), there, unchanged, cursor)
+    assert len(cursor.asked) == 6
 
 
 def test_what_a_raw_run_records_is_what_the_source_says(tmp_path: Path) -> None:
@@ -332,6 +332,6 @@ def test_what_a_raw_run_records_is_what_the_source_says(tmp_path: Path) -> None:
         defs = build_defs(settings)
         job = defs.resolve_implicit_global_asset_job_def()
         job.execute_in_process(asset_selection=[RAW], partition_key="2019-01", instance=instance)
-        held = new_months.held_version(instance, TripMonth("yellow", "2019-01"))
+        there = new_months.materialized_version(instance, TripMonth("yellow", "2019-01"))
     probe = Source(source="sample", sample_rows=10).probe(TripMonth("yellow", "2019-01"))
-    assert held == Held(probe.validator or "", landed=False)
+    assert there == MaterializedVersion(probe.validator or "", landed=False)

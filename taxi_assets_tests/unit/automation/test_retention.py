@@ -18,13 +18,13 @@ from taxi_assets.orchestration.automation.retention import (
     PruneRunHistory,
     PurgeRawFiles,
     Stores,
-    judge,
     prune,
     prune_run_history,
     purge_raw_files,
     raw_files,
     remove_raw,
     superseded,
+    verdict_on,
 )
 from taxi_assets.orchestration.resources.postgres import Postgres
 from taxi_assets.settings import load_settings
@@ -67,7 +67,7 @@ class Loaded:
 
     def why_kept(self, month: TripMonth = MONTH) -> str:
         raw = dict(raw_files(self.data_dir, ["green"]))[month]
-        return judge(month, raw, self.stores).kept_because
+        return verdict_on(month, raw, self.stores).kept_because
 
     def purge(self, **config: object) -> str:
         """Runs the job; returns its report."""
@@ -111,7 +111,7 @@ def test_the_purge_removes_the_file_and_reports_what_it_gave_back(loaded: Loaded
 def test_a_hard_link_in_the_lake_means_that_nothing_is_freed_and_the_report_says_so(loaded: Loaded) -> None:
     raw = dict(raw_files(loaded.data_dir, ["green"]))[MONTH]
     assert raw.path.stat().st_nlink == 2
-    assert judge(MONTH, raw, loaded.stores).frees == 0
+    assert verdict_on(MONTH, raw, loaded.stores).frees == 0
     assert loaded.purge().endswith("| **0.0** |")
 
 
@@ -180,7 +180,7 @@ def test_a_postgres_that_is_down_keeps_everything(loaded: Loaded) -> None:
         loaded.data_dir, "host=127.0.0.1 port=9 connect_timeout=2", loaded.stores.lake, loaded.stores.warehouse
     )
     raw = dict(raw_files(loaded.data_dir, ["green"]))[MONTH]
-    verdict = judge(MONTH, raw, down)
+    verdict = verdict_on(MONTH, raw, down)
     assert verdict.kept_because
     with pytest.raises(ValueError, match="must stay"):
         remove_raw(verdict)

@@ -11,8 +11,7 @@ from dagster._utils.schedules import schedule_execution_time_iterator
 
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.definitions import build_defs
-from taxi_assets.orchestration.partitions import months_of
-from taxi_assets.orchestration.publication import SHORTEST_LAG, newest_months, newest_published
+from taxi_assets.orchestration.partitions import SHORTEST_LAG, months_of, newest_months, newest_published
 from taxi_assets.orchestration.resources.source import Source
 from taxi_assets.settings import load_settings
 from taxi_assets_tests.support.http_source import Answer, HttpSource

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from taxi_assets.data_dir import DataDir, published_atomically, remove_leftovers
-from taxi_assets.datasets.months import TripMonth
+from taxi_assets.datasets.months import TripMonth, months_between, shift_month
 
 
 def names_in(folder: Path) -> list[str]:
@@ -28,6 +28,29 @@ def test_a_month_names_its_file_and_table() -> None:
 def test_what_is_not_a_month_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="YYYY-MM"):
         TripMonth("yellow", text)
+
+
+@pytest.mark.parametrize("ending", ["", ".csv", ".csv.gz", ".parquet", ".manifest.json"])
+def test_a_file_tells_its_month_whatever_ends_its_name(ending: str) -> None:
+    month = TripMonth("fhvhv", "2019-02")
+    assert TripMonth.from_file_name(month.stem + ending) == month
+
+
+@pytest.mark.parametrize(
+    "name", ["yellow_2019-01.csv", "yellow_tripdata_2019-13.csv", "yellow_tripdata_2019-011.csv", "taxi_zones.csv", ""]
+)
+def test_a_file_with_another_name_has_no_month(name: str) -> None:
+    with pytest.raises(ValueError, match="not named"):
+        TripMonth.from_file_name(name)
+
+
+def test_months_are_counted_over_the_ends_of_years() -> None:
+    assert shift_month("2019-12", 1) == "2020-01"
+    assert shift_month("2020-01", -13) == "2018-12"
+    assert shift_month("2019-06", 0) == "2019-06"
+    assert months_between("2019-11", "2020-02") == ["2019-11", "2019-12", "2020-01", "2020-02"]
+    assert months_between("2019-11", "2019-11") == ["2019-11"]
+    assert months_between("2019-11", "2019-10") == []
 
 
 def test_paths_are_laid_out_as_the_readme_says(tmp_path: Path) -> None:

@@ -19,7 +19,6 @@ from taxi_assets.errors import (
     SourceUnavailableError,
     TaxiAssetsError,
 )
-from taxi_assets.steps.files.progress import TransferProgress
 from taxi_assets.steps.raw.fetch import fetch_month, fetch_zones, probe_month
 from taxi_assets.steps.raw.sources import (
     COURSE_RELEASES,
@@ -268,18 +267,3 @@ def test_a_wrong_password_is_a_refusal(secret_source: SecretSource, data_dir: Da
 
     with pytest.raises(NotPublishedError, match="or not allowed"):
         fetch_month(MONTH, url, data_dir, http=Patience().policy)
-
-
-def test_progress_is_logged_every_so_often(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
-    told: list[tuple[int, int | None]] = []
-
-    for seconds in (3600.0, 0.0):
-        progress = TransferProgress(
-            "yellow 2019-01", 10_000_000, lambda done, total: told.append((done, total)), seconds_between_lines=seconds
-        )
-        progress(1_000_000)
-        progress(2_500_000)
-
-    assert caplog.messages == ["yellow 2019-01: 1.0 of 10.0 MB", "yellow 2019-01: 2.5 of 10.0 MB"]
-    assert told == [(1_000_000, 10_000_000), (2_500_000, 10_000_000)] * 2

@@ -1,0 +1,14 @@
+"""Backfills: the UI and its GraphQL make them; Python has no public way, although the daemon takes them from Python."""
+
+# Which months of which asset.
+from dagster._core.definitions.selector import PartitionRangeSelector, PartitionsByAssetSelector, PartitionsSelector
+
+# What DagsterInstance.add_backfill takes.
+from dagster._core.execution.backfill import PartitionBackfill
+
+__all__ = [
+    "PartitionBackfill",
+    "PartitionRangeSelector",
+    "PartitionsByAssetSelector",
+    "PartitionsSelector",
+]

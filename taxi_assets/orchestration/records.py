@@ -1,0 +1,35 @@
+"""What Dagster has recorded, read back: the latest materialization, and why a step failed.
+
+Belongs here: questions to the run history that several places ask. Not here: what follows from the answers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dagster import AssetKey, AssetRecordsFilter, DagsterEvent, DagsterInstance, EventLogRecord
+
+
+def latest_materialization(instance: DagsterInstance, asset: AssetKey, partition: str | None) -> EventLogRecord | None:
+    """The record of the latest materialization of a month, or of an asset without months; None when there is none."""
+    months = None if partition is None else [partition]
+    found = instance.fetch_materializations(AssetRecordsFilter(asset, asset_partitions=months), limit=1).records
+    return found[0] if found else None
+
+
+def latest_metadata(instance: DagsterInstance, asset: AssetKey, partition: str | None) -> dict[str, Any]:
+    """The metadata of that materialization as plain values; empty when there is none, as in a new run history."""
+    record = latest_materialization(instance, asset, partition)
+    materialization = record.asset_materialization if record else None
+    return {key: value.value for key, value in materialization.metadata.items()} if materialization else {}
+
+
+def failure_reason(event: DagsterEvent) -> str:
+    """What a person should read of a failed step or run: our own description, else the innermost error."""
+    if event.is_step_failure:
+        data = event.step_failure_data
+        if data.user_failure_data and data.user_failure_data.description:
+            return data.user_failure_data.description
+        if data.error:
+            return (data.error.cause or data.error).message
+    return event.message or "no reason given"
