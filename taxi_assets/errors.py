@@ -49,6 +49,10 @@ class StoreAccessError(PermanentError):
     """A store is there but cannot be used as it is set up: wrong password, missing right, another version."""
 
 
+class StoreRequestError(PermanentError):
+    """A store understands what is asked of it and refuses it: it is not well formed, or a cost limit forbids it."""
+
+
 class SourceUnavailableError(PassingError):
     """The source dropped the connection, timed out, is rate limiting, or answers 5xx after every retry."""
 
