@@ -23,9 +23,11 @@ from taxi_assets.errors import (
     LayoutError,
     NotMaterializedError,
     StoreAccessError,
+    StoreRequestError,
     StoreUnavailableError,
 )
 from taxi_assets.steps.files.raw_file import RawFile
+from taxi_assets.steps.gcp.clients import quoted
 from taxi_assets.steps.lake.copy import copy_month
 from taxi_assets.steps.lake.lake import clean_name
 from taxi_assets.steps.warehouse.load import load_month, load_zones
@@ -183,6 +185,7 @@ CALLS = {
 ROLE_MISSING = (Answer(403, "accessDenied"), StoreAccessError, r"roles/bigquery\.\w+")
 AWAY = (Answer(503), StoreUnavailableError, "after every retry")
 OVER_QUOTA = (Answer(403, "quotaExceeded"), StoreUnavailableError, "over quota")
+TOO_DEAR = (Answer(403, "bytesBilledLimitExceeded"), StoreRequestError, "a billing limit forbids it")
 
 
 @pytest.mark.parametrize(
@@ -191,6 +194,7 @@ OVER_QUOTA = (Answer(403, "quotaExceeded"), StoreUnavailableError, "over quota")
         *((call, *ROLE_MISSING) for call in CALLS),
         *((call, *AWAY) for call in ("load into it", "merge", "say that it ended")),
         ("merge", *OVER_QUOTA),
+        ("merge", *TOO_DEAR),
     ],
     ids=str,
 )
@@ -386,6 +390,12 @@ def test_content_is_unknown_after_another_run_began_meanwhile(faulty_gcp: Faulty
     faulty_gcp.heal()
     assert load(faulty_gcp.through, YELLOW).unchanged is False
     assert load(faulty_gcp.through, YELLOW).unchanged
+
+
+@pytest.mark.parametrize("name", ["trips` WHERE TRUE; --", "trips\\"])
+def test_a_name_that_would_end_its_quotes_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="not a name that BigQuery allows"):
+        quoted(name)
 
 
 def test_a_month_that_is_not_in_the_lake_says_what_to_materialize(gcp: GcpPlace) -> None:
