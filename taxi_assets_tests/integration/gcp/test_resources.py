@@ -9,7 +9,7 @@ from taxi_assets.orchestration.resources.targets import resources_for
 from taxi_assets.settings import load_settings
 from taxi_assets_tests.support.gcp_fixtures import GcpPlace, encoded
 
-SECRET = "SECRET_GCP_SERVICE_ACCOUNT"
+VARIABLE = "SECRET_GCP_SERVICE_ACCOUNT"
 
 
 def resources(gcp: GcpPlace, **settings: object) -> dict[str, object]:
@@ -45,12 +45,12 @@ def test_the_key_is_read_in_the_run_and_shown_nowhere(
     service_account: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = encoded(service_account)
-    monkeypatch.setenv(SECRET, key)
+    monkeypatch.setenv(VARIABLE, key)
     names = {"gcp_project_id": "p", "gcp_location": "US", "gcp_bucket_name": "b", "gcp_dataset": "d"}
     made = resources_for(load_settings(taxi_target="gcp", **names))
     warehouse = made["warehouse"]
     assert isinstance(warehouse, BigQueryDatasetResource)
-    assert warehouse.gcp_credentials == dg.EnvVar(SECRET)
+    assert warehouse.gcp_credentials == dg.EnvVar(VARIABLE)
     assert key not in repr(made)
 
     in_run = warehouse.process_config_and_initialize()
