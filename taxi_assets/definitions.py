@@ -1,15 +1,31 @@
 """The code location: ``taxi_assets.definitions:defs``.
 
-Belongs here: putting the parts together. ``build_defs`` is used by production and by tests alike; nothing is read
-or started when this module is imported, apart from the environment.
+Belongs here: putting the parts together, and what people put into ``taxi_assets/defs/`` beside them. ``build_defs`` is
+used by production and by tests alike; nothing is read or started when this module is imported, apart from the
+environment and that folder.
 """
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
 
-from dagster import BetaWarning, Definitions, in_process_executor
+from dagster import (
+    AssetKey,
+    AssetsDefinition,
+    AssetSpec,
+    BetaWarning,
+    ComponentTree,
+    DagsterInvalidDefinitionError,
+    Definitions,
+    PreviewWarning,
+    SourceAsset,
+    in_process_executor,
+)
 
+import taxi_assets.defs as yours
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.orchestration.assets.clean import clean_asset
 from taxi_assets.orchestration.assets.lake import lake_asset
@@ -50,4 +66,60 @@ def build_defs(settings: Settings, **resource_overrides: object) -> Definitions:
     )
 
 
-defs = build_defs(load_settings())
+def with_yours(ours: Definitions) -> Definitions:
+    """``ours`` and what lies in ``taxi_assets/defs/``.
+
+    Dagster's ``load_from_defs_folder`` imports every integration that is installed, Google's among them, which takes
+    three seconds in each run, and wants a ``pyproject.toml``, which neither the wheel nor the image has.
+
+    Raises:
+        DagsterInvalidDefinitionError: Something there has the name of something of ours.
+    """
+    folder = Path(yours.__path__[0])
+    tree = ComponentTree.from_module(yours, project_root=folder.parent.parent)
+    with warnings.catch_warnings():
+        # It is Dagster's loader that calls what Dagster has in preview.
+        warnings.simplefilter("ignore", PreviewWarning)
+        theirs = tree.build_defs(folder)
+        clashes = [_clash(name, tree, folder) for name in sorted(_names(ours) & _names(theirs))]
+    if clashes:
+        raise DagsterInvalidDefinitionError("\n".join(clashes))
+    return Definitions.merge(ours, theirs)
+
+
+def _names(defs: Definitions) -> set[str]:
+    """What a code location has only one of, as in ``asset raw/taxi_zones`` and ``resource lake``."""
+    assets = [*(defs.assets or []), *(defs.asset_checks or [])]
+    return {
+        *(f"asset {key.to_user_string()}" for asset in assets for key in _keys(asset)),
+        *(f"check {key.to_user_string()}" for asset in assets for key in getattr(asset, "check_keys", [])),
+        *(f"job {job.name}" for job in defs.jobs or []),
+        # Dagster keeps these two in one list.
+        *(f"schedule or sensor {each.name}" for each in [*(defs.schedules or []), *(defs.sensors or [])]),
+        *(f"resource {name}" for name in defs.resources or {}),
+        *(["executor"] if defs.executor else []),
+    }
+
+
+def _keys(asset: object) -> Iterable[AssetKey]:
+    if isinstance(asset, AssetsDefinition):
+        return asset.keys
+    return [asset.key] if isinstance(asset, AssetSpec | SourceAsset) else []
+
+
+def _clash(name: str, tree: ComponentTree, folder: Path) -> str:
+    place = _place(name, tree, folder).relative_to(folder.parent.parent)
+    return f"{place} defines the {name}, and so does taxi_assets itself. Rename or remove yours"
+
+
+def _place(name: str, tree: ComponentTree, folder: Path) -> Path:
+    """Which file or folder of ``folder`` defines it; a folder when it is a component's."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        # Not all that lies there is loaded by itself: data, a component's own files.
+        with suppress(Exception):
+            if name in _names(tree.build_defs(path)):
+                return path
+    return folder
+
+
+defs = with_yours(build_defs(load_settings()))

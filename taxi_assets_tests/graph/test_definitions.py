@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 from dagster import Definitions, EnvVar
+from dagster_gcp import BigQueryResource, GCSResource
 
 from taxi_assets.definitions import build_defs
-from taxi_assets.orchestration.resources.lake import FolderLakeResource, GcsLakeResource
-from taxi_assets.orchestration.resources.warehouse import BigQueryDatasetResource, DuckDbResource
+from taxi_assets.orchestration.resources.gcp import BigQueryDatasetResource, GcsLakeResource
+from taxi_assets.orchestration.resources.lake import FolderLakeResource
+from taxi_assets.orchestration.resources.warehouse import DuckDbResource
 from taxi_assets.settings import load_settings
 
 DATASETS = ("yellow", "green", "fhv", "fhvhv")
@@ -75,7 +77,9 @@ def test_each_target_gets_its_own_lake_and_warehouse(tmp_path: Path) -> None:
     assert isinstance(local["lake"], FolderLakeResource)
     assert isinstance(local["warehouse"], DuckDbResource)
     assert isinstance(gcp["lake"], GcsLakeResource)
+    assert isinstance(gcp["lake"], GCSResource)
     assert isinstance(gcp["warehouse"], BigQueryDatasetResource)
+    assert isinstance(gcp["warehouse"], BigQueryResource)
 
 
 def test_no_secret_is_in_what_the_ui_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,10 +95,10 @@ def test_everything_resolves(target: str, tmp_path: Path) -> None:
     Definitions.validate_loadable(definitions(target, tmp_path))
 
 
-def test_loading_the_project_imports_no_engine_that_only_a_run_needs() -> None:
+def test_loading_the_local_target_imports_no_engine_that_only_a_run_needs_and_nothing_of_google() -> None:
     probe = (
         "import sys, taxi_assets.definitions; "
-        "print([name for name in ('pandas', 'pyarrow', 'google.cloud', 'dagster_gcp', 'duckdb', 'psycopg2') "
+        "print([name for name in ('pandas', 'pyarrow', 'google', 'dagster_gcp', 'duckdb', 'psycopg2') "
         "if name in sys.modules])"
     )
     loaded = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)

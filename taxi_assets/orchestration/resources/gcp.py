@@ -1,39 +1,115 @@
-"""What both GCP resources know: project, location, names, and where credentials come from.
+"""The lake and the warehouse of the ``gcp`` target: ``dagster_gcp``'s ``GCSResource`` and ``BigQueryResource``.
 
-``dagster_gcp``'s own resources do not fit: ``GCSResource`` takes no credentials but the machine's, neither takes the
-address of an emulator, and importing them costs seconds in every run worker.
+Belongs here: what these two lack. Not here: what is done with their clients (``steps/``). Only the ``gcp`` target
+imports this module: Google's packages take seconds, which a run of the ``local`` target need not wait for.
+
+``get_client()`` is replaced in both. ``GCSResource`` takes no credentials but the machine's. ``BigQueryResource`` puts
+the key into a temporary file and names that in the environment of the whole process, which two months that are loaded
+side by side cannot both do. Neither takes the address of an emulator. The IO managers beside them are not used: a month
+is a file that is streamed, and one load job; it is never an object in memory.
 """
 
-from dagster import ConfigurableResource
+from __future__ import annotations
 
-from taxi_assets.settings import Settings, load_settings
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from dagster import ConfigurableResource, InitResourceContext
+from dagster_gcp import BigQueryResource, GCSResource
+from google.cloud import bigquery, storage
+from pydantic import Field
+
+from taxi_assets.orchestration.resources.lake import LakeResource
+from taxi_assets.orchestration.resources.warehouse import WarehouseResource
+from taxi_assets.steps.gcp.clients import bigquery_client, storage_client
+from taxi_assets.steps.gcp.connection import GcpConnection
+from taxi_assets.steps.gcp.preflight import check_gcp
+from taxi_assets.steps.lake.gcs import GcsLake
+from taxi_assets.steps.warehouse.bigquery import BigQueryWarehouse
 
 
-class GcpAccess(ConfigurableResource):  # pyright: ignore[reportMissingTypeArgument]  # it yields no value
-    """The four keys.
+class GcpResource(ConfigurableResource):  # pyright: ignore[reportMissingTypeArgument]  # it yields no value
+    """What both are told; the names that ``dagster_gcp`` has are kept.
 
     Attributes:
         project: ``GCP_PROJECT_ID``.
         location: ``GCP_LOCATION``.
         bucket: ``GCP_BUCKET_NAME``.
         dataset: ``GCP_DATASET``.
-        credentials: ``SECRET_GCP_SERVICE_ACCOUNT``, given as an ``EnvVar`` so that the UI shows the variable's name;
-            None: Application Default Credentials.
+        gcp_credentials: ``SECRET_GCP_SERVICE_ACCOUNT``, given as an ``EnvVar`` so that the UI shows the variable's
+            name; None: Application Default Credentials.
+        storage_emulator: ``STORAGE_EMULATOR_HOST``; None: the real service.
+        bigquery_emulator: ``BIGQUERY_EMULATOR_HOST``; None: the real service.
     """
 
     project: str
     location: str
     bucket: str
     dataset: str
-    credentials: str | None = None
+    # In a run the variable's value stands here.
+    gcp_credentials: str | None = Field(default=None, repr=False)
+    storage_emulator: str | None = None
+    bigquery_emulator: str | None = None
 
-    def settings(self) -> Settings:
-        """These values as settings; emulators, when their variables are set, are taken from the environment."""
-        return load_settings(
-            taxi_target="gcp",
-            gcp_project_id=self.project,
-            gcp_location=self.location,
-            gcp_bucket_name=self.bucket,
-            gcp_dataset=self.dataset,
-            secret_gcp_service_account=self.credentials,
+    @property
+    def connection(self) -> GcpConnection:
+        """The same as the steps take it.
+
+        Raises:
+            SettingsError: Only one of the two emulators is given.
+        """
+        return GcpConnection(
+            project=self.project,
+            location=self.location,
+            bucket=self.bucket,
+            dataset=self.dataset,
+            credentials=self.gcp_credentials,
+            storage_emulator=self.storage_emulator,
+            bigquery_emulator=self.bigquery_emulator,
+        )
+
+    def get_object_to_set_on_execution_context(self) -> GcpResource:
+        """This resource, and not a client: Dagster asks before every run, also of runs that need no client."""
+        return self
+
+
+# dagster_gcp lets the clients guess project and location (None); here they are always known.
+class GcsLakeResource(GcpResource, GCSResource, LakeResource):  # pyright: ignore[reportIncompatibleVariableOverride]
+    """A bucket; before a run begins, everything that the ``gcp`` target needs is checked."""
+
+    def setup_for_execution(self, context: InitResourceContext) -> None:
+        """Preflight: see :func:`taxi_assets.steps.gcp.preflight.check_gcp`."""
+        del context
+        check_gcp(self.connection)
+
+    def get_client(self) -> storage.Client:
+        """Cloud Storage's client, with these credentials or on the emulator."""
+        return storage_client(self.connection)
+
+    def open(self) -> GcsLake:
+        """The bucket."""
+        return GcsLake(self.get_client(), self.bucket)
+
+
+class BigQueryDatasetResource(GcpResource, BigQueryResource, WarehouseResource):  # pyright: ignore[reportIncompatibleVariableOverride]
+    """A BigQuery dataset.
+
+    Attributes:
+        maximum_bytes_billed: ``TAXI_MAXIMUM_BYTES_BILLED``: a query that would bill more is refused.
+    """
+
+    maximum_bytes_billed: int
+
+    @contextmanager
+    def get_client(self) -> Generator[bigquery.Client]:
+        """BigQuery's client, with these credentials or on the emulator; it is closed afterwards."""
+        with bigquery_client(self.connection) as client:
+            yield client
+
+    def open(self) -> BigQueryWarehouse:
+        """The dataset."""
+        return BigQueryWarehouse(
+            bigquery_client(self.connection),
+            self.connection.dataset_id,
+            maximum_bytes_billed=self.maximum_bytes_billed,
         )

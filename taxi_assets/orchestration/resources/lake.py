@@ -1,20 +1,22 @@
-"""The lake, as a Dagster resource: a folder in the ``local`` target, a GCS bucket in the ``gcp`` target."""
+"""The lake, as a Dagster resource: what assets ask for, and the folder of the ``local`` target.
+
+Not here: the bucket of the ``gcp`` target (``gcp.py``), which only that target imports.
+"""
 
 from abc import ABC, abstractmethod
 from pathlib import Path
 
-from dagster import ConfigurableResource, InitResourceContext
+from dagster import ConfigurableResource
 
-from taxi_assets.orchestration.resources.gcp import GcpAccess
 from taxi_assets.steps.lake.lake import Lake
 
 
 class LakeResource(ConfigurableResource, ABC):  # pyright: ignore[reportMissingTypeArgument]  # it yields no value
-    """What assets ask for; each target gives one of the two below."""
+    """What assets ask for; each target gives one of its own."""
 
     @abstractmethod
     def open(self) -> Lake:
-        """The lake to work with; Google's clients are imported here and not before."""
+        """The lake to work with."""
 
 
 class FolderLakeResource(LakeResource):
@@ -31,21 +33,3 @@ class FolderLakeResource(LakeResource):
         from taxi_assets.steps.lake.folder import FolderLake
 
         return FolderLake(Path(self.root))
-
-
-class GcsLakeResource(GcpAccess, LakeResource):
-    """A bucket; before a run begins, everything that the ``gcp`` target needs is checked."""
-
-    def setup_for_execution(self, context: InitResourceContext) -> None:
-        """Preflight: see :func:`taxi_assets.steps.gcp.preflight.check_gcp`."""
-        from taxi_assets.steps.gcp.preflight import check_gcp
-
-        del context
-        check_gcp(self.settings())
-
-    def open(self) -> Lake:
-        """The bucket."""
-        from taxi_assets.steps.gcp.clients import storage_client
-        from taxi_assets.steps.lake.gcs import GcsLake
-
-        return GcsLake(storage_client(self.settings()), self.bucket)

@@ -6,11 +6,11 @@ from typing import Any
 
 from dagster import EnvVar
 
-from taxi_assets.orchestration.resources.lake import FolderLakeResource, GcsLakeResource
+from taxi_assets.orchestration.resources.lake import FolderLakeResource
 from taxi_assets.orchestration.resources.local_files import LocalFiles
 from taxi_assets.orchestration.resources.postgres import Postgres
 from taxi_assets.orchestration.resources.source import Source
-from taxi_assets.orchestration.resources.warehouse import BigQueryDatasetResource, DuckDbResource
+from taxi_assets.orchestration.resources.warehouse import DuckDbResource
 from taxi_assets.settings import Settings
 
 
@@ -36,16 +36,20 @@ def _local(settings: Settings) -> dict[str, object]:
 
 
 def _gcp(settings: Settings) -> dict[str, object]:
-    access: dict[str, Any] = {
+    from taxi_assets.orchestration.resources.gcp import BigQueryDatasetResource, GcsLakeResource
+
+    shared: dict[str, Any] = {
         "project": settings.gcp_project_id,
         "location": settings.gcp_location,
         "bucket": settings.gcp_bucket_name,
         "dataset": settings.gcp_dataset,
-        "credentials": EnvVar("SECRET_GCP_SERVICE_ACCOUNT") if settings.secret_gcp_service_account else None,
+        "gcp_credentials": EnvVar("SECRET_GCP_SERVICE_ACCOUNT") if settings.secret_gcp_service_account else None,
+        "storage_emulator": settings.storage_emulator_host,
+        "bigquery_emulator": settings.bigquery_emulator_host,
     }
     return {
-        "lake": GcsLakeResource(**access),
-        "warehouse": BigQueryDatasetResource(**access, maximum_bytes_billed=settings.taxi_maximum_bytes_billed),
+        "lake": GcsLakeResource(**shared),
+        "warehouse": BigQueryDatasetResource(**shared, maximum_bytes_billed=settings.taxi_maximum_bytes_billed),
     }
 
 

@@ -1,20 +1,22 @@
-"""The warehouse, as a Dagster resource: a DuckDB catalogue in the ``local`` target, BigQuery in the ``gcp`` target."""
+"""The warehouse, as a Dagster resource: what assets ask for, and the DuckDB catalogue of the ``local`` target.
+
+Not here: the BigQuery dataset of the ``gcp`` target (``gcp.py``), which only that target imports.
+"""
 
 from abc import ABC, abstractmethod
 from pathlib import Path
 
 from dagster import ConfigurableResource
 
-from taxi_assets.orchestration.resources.gcp import GcpAccess
 from taxi_assets.steps.warehouse.warehouse import Warehouse
 
 
 class WarehouseResource(ConfigurableResource, ABC):  # pyright: ignore[reportMissingTypeArgument]  # it yields no value
-    """What assets ask for; each target gives one of the two below."""
+    """What assets ask for; each target gives one of its own."""
 
     @abstractmethod
     def open(self) -> Warehouse:
-        """The warehouse to work with; Google's clients are imported here and not before."""
+        """The warehouse to work with."""
 
 
 class DuckDbResource(WarehouseResource):
@@ -33,24 +35,3 @@ class DuckDbResource(WarehouseResource):
         from taxi_assets.steps.warehouse.duckdb_views import DuckDbWarehouse
 
         return DuckDbWarehouse(Path(self.catalogue), Path(self.lake_root))
-
-
-class BigQueryDatasetResource(GcpAccess, WarehouseResource):
-    """A BigQuery dataset.
-
-    Attributes:
-        maximum_bytes_billed: ``TAXI_MAXIMUM_BYTES_BILLED``: a query that would bill more is refused.
-    """
-
-    maximum_bytes_billed: int
-
-    def open(self) -> Warehouse:
-        """The dataset."""
-        from taxi_assets.steps.gcp.clients import bigquery_client
-        from taxi_assets.steps.warehouse.bigquery import BigQueryWarehouse
-
-        return BigQueryWarehouse(
-            bigquery_client(self.settings()),
-            f"{self.project}.{self.dataset}",
-            maximum_bytes_billed=self.maximum_bytes_billed,
-        )

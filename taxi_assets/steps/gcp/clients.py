@@ -1,7 +1,7 @@
 """Google's clients for the ``gcp`` target, and what their errors mean to this project.
 
 Belongs here: credentials, endpoints, how long to retry, and the translation of Google's errors into ours, with the
-role that is missing. Not here: what is done with the clients (``steps/lake/gcs.py``, ``steps/warehouse/bigquery.py``).
+role that is missing. Not here: what is done with the clients (``lake/gcs.py``, ``warehouse/bigquery.py``).
 
 Google's packages take about three seconds to import, so they are imported where they are used.
 """
@@ -12,18 +12,10 @@ import base64
 import json
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from taxi_assets.errors import (
-    LayoutError,
-    SettingsError,
-    StoreAccessError,
-    StoreRejectedError,
-    StoreUnavailableError,
-    TaxiAssetsError,
-)
-from taxi_assets.settings import GCP_KEYS, Settings
+from taxi_assets.errors import StoreAccessError, StoreRejectedError, StoreUnavailableError, TaxiAssetsError
+from taxi_assets.steps.gcp.connection import GcpConnection
 
 if TYPE_CHECKING:
     from google.api_core.retry import Retry
@@ -44,74 +36,42 @@ _API_OFF_REASONS = frozenset({"accessNotConfigured", "SERVICE_DISABLED"})
 _BILLING_REASONS = frozenset({"billingNotEnabled", "billingTierLimitExceeded", "bytesBilledLimitExceeded"})
 
 
-@dataclass(frozen=True)
-class GcpNames:
-    """The four keys of the ``gcp`` target, all there."""
-
-    project: str
-    location: str
-    bucket: str
-    dataset: str
-
-
-def gcp_names(settings: Settings) -> GcpNames:
-    """The four keys.
-
-    Raises:
-        SettingsError: One is not set, or only one of the two emulators is, which would mix a real store with an
-            emulated one.
-    """
-    values = {key: getattr(settings, key.lower()) for key in GCP_KEYS}
-    missing = [key for key, value in values.items() if value is None]
-    if missing:
-        raise SettingsError(f"the gcp target needs {', '.join(GCP_KEYS)}; not set: {', '.join(missing)}")
-    if (settings.storage_emulator_host is None) != (settings.bigquery_emulator_host is None):
-        raise SettingsError(
-            "set both STORAGE_EMULATOR_HOST and BIGQUERY_EMULATOR_HOST, or neither: one alone would mix an emulator "
-            "with the real service"
-        )
-    return GcpNames(*(values[key] for key in GCP_KEYS))
-
-
-def storage_client(settings: Settings) -> StorageClient:
+def storage_client(gcp: GcpConnection) -> StorageClient:
     """Cloud Storage's client.
 
     Raises:
-        SettingsError: See :func:`gcp_names`.
         StoreAccessError: There are no usable credentials.
     """
     from google.cloud import storage
 
-    names = gcp_names(settings)
-    host = _url(settings.storage_emulator_host)
-    options = {"api_endpoint": host} if host else None
-    return storage.Client(project=names.project, credentials=_credentials(settings), client_options=options)
+    return storage.Client(
+        project=gcp.project, credentials=_credentials(gcp), client_options=_endpoint(gcp.storage_emulator)
+    )
 
 
-def bigquery_client(settings: Settings) -> BigQueryClient:
+def bigquery_client(gcp: GcpConnection) -> BigQueryClient:
     """BigQuery's client.
 
     Raises:
-        SettingsError: See :func:`gcp_names`.
         StoreAccessError: There are no usable credentials.
     """
     from google.cloud import bigquery
 
-    names = gcp_names(settings)
-    host = _url(settings.bigquery_emulator_host)
-    options = {"api_endpoint": host} if host else None
     return bigquery.Client(
-        project=names.project, credentials=_credentials(settings), location=names.location, client_options=options
+        project=gcp.project,
+        location=gcp.location,
+        credentials=_credentials(gcp),
+        client_options=_endpoint(gcp.bigquery_emulator),
     )
 
 
-def _credentials(settings: Settings) -> Credentials:
-    if settings.storage_emulator_host:
+def _credentials(gcp: GcpConnection) -> Credentials:
+    if gcp.storage_emulator:
         from google.auth.credentials import AnonymousCredentials
 
         return AnonymousCredentials()
-    if settings.secret_gcp_service_account:
-        return _service_account(settings.secret_gcp_service_account.get_secret_value())
+    if gcp.credentials:
+        return _service_account(gcp.credentials)
     return _default_credentials()
 
 
@@ -142,11 +102,11 @@ def _default_credentials() -> Credentials:
     return found[0]
 
 
-def _url(host: str | None) -> str | None:
-    """Emulator hosts are set as URLs and as ``host:port``; clients want URLs."""
-    if host is None or "://" in host:
-        return host
-    return f"http://{host}"
+def _endpoint(emulator: str | None) -> dict[str, str] | None:
+    """Emulators are given as URLs and as ``host:port``; clients want URLs."""
+    if emulator is None:
+        return None
+    return {"api_endpoint": emulator if "://" in emulator else f"http://{emulator}"}
 
 
 def storage_retry(seconds: float = RETRY_SECONDS) -> Retry:
@@ -180,7 +140,7 @@ def explained(doing: str, *, role: str, kept: str) -> Generator[None]:
     Raises:
         StoreAccessError: Credentials are refused, or a role, an API or billing is missing.
         StoreUnavailableError: Connections, server errors and quotas, after every retry.
-        StoreRejectedError: Google rejects the request itself, or a billing limit does.
+        StoreRejectedError: Google refuses the request itself, or a billing limit forbids it.
     """
     import requests
     from google.api_core.exceptions import GoogleAPIError
@@ -253,8 +213,8 @@ def quoted(name: str) -> str:
     """A name as BigQuery's quoted identifier.
 
     Raises:
-        LayoutError: It has a backtick, which no name of BigQuery has.
+        ValueError: It has a backtick or a backslash, which no name of BigQuery has.
     """
     if "`" in name or "\\" in name:
-        raise LayoutError(f"{name!r} is not a name that BigQuery allows")
+        raise ValueError(f"{name!r} is not a name that BigQuery allows")
     return f"`{name}`"

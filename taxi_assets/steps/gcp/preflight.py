@@ -14,22 +14,20 @@ from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
 from taxi_assets.errors import SettingsError
-from taxi_assets.settings import Settings
 from taxi_assets.steps.gcp.clients import (
     BUCKET_ROLE,
     DATA_ROLE,
     JOB_ROLE,
     MANAGED_BY,
     OBJECT_ROLE,
-    GcpNames,
     bigquery_client,
     bigquery_retry,
     explained,
-    gcp_names,
     quoted,
     storage_client,
     storage_retry,
 )
+from taxi_assets.steps.gcp.connection import GcpConnection
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import Client as BigQueryClient
@@ -43,74 +41,72 @@ PATIENCE_SECONDS = 20.0
 _KEPT = "nothing was changed"
 
 
-def check_gcp(settings: Settings, *, patience: float = PATIENCE_SECONDS) -> None:
+def check_gcp(gcp: GcpConnection, *, patience: float = PATIENCE_SECONDS) -> None:
     """Makes sure that the ``gcp`` target can work, and makes the bucket and the dataset when they are missing.
 
     A bucket that is made here is in ``GCP_LOCATION``, has uniform access and refuses public access. A bucket that
     was there is left as it is; one that could be read by the public is warned about.
 
     Args:
-        settings: The environment.
+        gcp: Where it lies and how it is reached.
         patience: How many seconds one call is tried again on passing errors.
 
     Raises:
-        SettingsError: A key is missing, or the bucket or the dataset is in another location.
+        SettingsError: The bucket or the dataset is in another location.
         StoreAccessError: Credentials are missing or refused, the bucket belongs to somebody else, or a role is
             missing; the message names it.
         StoreUnavailableError: Google cannot be reached.
     """
-    names = gcp_names(settings)
-    storage, bigquery = storage_client(settings), bigquery_client(settings)
-    bucket_location = _ensure_bucket(storage, names, patience)
-    dataset_location = _ensure_dataset(bigquery, names, patience)
-    _check_locations(names, bucket_location, dataset_location)
-    _try_objects(storage, names, patience)
-    _try_tables(bigquery, names, patience)
-    logger.info("gcp: gs://%s and %s.%s in %s are ready", names.bucket, names.project, names.dataset, names.location)
+    storage, bigquery = storage_client(gcp), bigquery_client(gcp)
+    bucket_location = _ensure_bucket(storage, gcp, patience)
+    dataset_location = _ensure_dataset(bigquery, gcp, patience)
+    _check_locations(gcp, bucket_location, dataset_location)
+    _try_objects(storage, gcp, patience)
+    _try_tables(bigquery, gcp, patience)
+    logger.info("gcp: gs://%s and %s in %s are ready", gcp.bucket, gcp.dataset_id, gcp.location)
 
 
-def _ensure_bucket(client: StorageClient, names: GcpNames, patience: float) -> str:
+def _ensure_bucket(client: StorageClient, gcp: GcpConnection, patience: float) -> str:
     retry = storage_retry(patience)
     role = f"{BUCKET_ROLE}. If the bucket belongs to somebody else (names are shared by all of Google Cloud), set "
-    with explained(f"gs://{names.bucket}: looking", role=f"{role}GCP_BUCKET_NAME to another name", kept=_KEPT):
-        bucket = cast("Any", client.lookup_bucket(names.bucket, retry=retry))
+    with explained(f"gs://{gcp.bucket}: looking", role=f"{role}GCP_BUCKET_NAME to another name", kept=_KEPT):
+        bucket = cast("Any", client.lookup_bucket(gcp.bucket, retry=retry))
         if bucket is None:
-            logger.info("gcp: making the bucket gs://%s in %s", names.bucket, names.location)
-            bucket = client.bucket(names.bucket)
+            logger.info("gcp: making the bucket gs://%s in %s", gcp.bucket, gcp.location)
+            bucket = client.bucket(gcp.bucket)
             bucket.iam_configuration.uniform_bucket_level_access_enabled = True
             bucket.iam_configuration.public_access_prevention = "enforced"
             bucket.labels = MANAGED_BY
-            client.create_bucket(bucket, project=names.project, location=names.location, retry=retry)
-            bucket = cast("Any", client.get_bucket(names.bucket, retry=retry))
+            client.create_bucket(bucket, project=gcp.project, location=gcp.location, retry=retry)
+            bucket = cast("Any", client.get_bucket(gcp.bucket, retry=retry))
         elif bucket.iam_configuration.public_access_prevention != "enforced":
             logger.warning("gs://%s does not refuse public access; `gcloud storage buckets update gs://%s "
-                        "--public-access-prevention` changes that", names.bucket, names.bucket)  # fmt: skip
+                        "--public-access-prevention` changes that", gcp.bucket, gcp.bucket)  # fmt: skip
     return str(bucket.location)
 
 
-def _ensure_dataset(client: BigQueryClient, names: GcpNames, patience: float) -> str:
+def _ensure_dataset(client: BigQueryClient, gcp: GcpConnection, patience: float) -> str:
     from google.api_core.exceptions import NotFound
     from google.cloud.bigquery import Dataset
 
     retry = bigquery_retry(patience)
-    dataset_id = f"{names.project}.{names.dataset}"
-    with explained(f"{dataset_id}: looking", role=DATA_ROLE, kept=_KEPT):
+    with explained(f"{gcp.dataset_id}: looking", role=DATA_ROLE, kept=_KEPT):
         try:
-            dataset = client.get_dataset(dataset_id, retry=retry)
+            dataset = client.get_dataset(gcp.dataset_id, retry=retry)
         except NotFound:
-            logger.info("gcp: making the dataset %s in %s", dataset_id, names.location)
-            wanted = Dataset(dataset_id)
-            wanted.location = names.location
+            logger.info("gcp: making the dataset %s in %s", gcp.dataset_id, gcp.location)
+            wanted = Dataset(gcp.dataset_id)
+            wanted.location = gcp.location
             wanted.labels = dict(MANAGED_BY)
             wanted.description = "New York taxi trips, a partition a month; see loaded_months."
             client.create_dataset(wanted, exists_ok=True, retry=retry)
-            dataset = client.get_dataset(dataset_id, retry=retry)
+            dataset = client.get_dataset(gcp.dataset_id, retry=retry)
     return cast("str", dataset.location)
 
 
-def _check_locations(names: GcpNames, bucket: str, dataset: str) -> None:
+def _check_locations(gcp: GcpConnection, bucket: str, dataset: str) -> None:
     """Load jobs read a bucket in the dataset's location only, and moving either means making it anew."""
-    wanted = names.location.casefold()
+    wanted = gcp.location.casefold()
     if bucket.casefold() == wanted and dataset.casefold() == wanted:
         return
     advice = (
@@ -118,32 +114,32 @@ def _check_locations(names: GcpNames, bucket: str, dataset: str) -> None:
         else "Set GCP_BUCKET_NAME or GCP_DATASET to names that do not exist yet; both are then made in GCP_LOCATION"
     )  # fmt: skip
     raise SettingsError(
-        f"GCP_LOCATION={names.location}, but the bucket {names.bucket} is in {bucket} and the dataset {names.dataset} "
+        f"GCP_LOCATION={gcp.location}, but the bucket {gcp.bucket} is in {bucket} and the dataset {gcp.dataset} "
         f"in {dataset}: all three must be the same, because BigQuery loads only from its own location. {advice}"
     )
 
 
-def _try_objects(client: StorageClient, names: GcpNames, patience: float) -> None:
+def _try_objects(client: StorageClient, gcp: GcpConnection, patience: float) -> None:
     retry = storage_retry(patience)
-    blob: Any = client.bucket(names.bucket).blob(f".preflight/{uuid4().hex}")
-    with explained(f"gs://{names.bucket}: trying to write, read and remove", role=OBJECT_ROLE, kept=_KEPT):
+    blob: Any = client.bucket(gcp.bucket).blob(f".preflight/{uuid4().hex}")
+    with explained(f"gs://{gcp.bucket}: trying to write, read and remove", role=OBJECT_ROLE, kept=_KEPT):
         blob.upload_from_string(b"may be removed", if_generation_match=0, retry=retry)
         blob.download_as_bytes(retry=retry)
         blob.delete(retry=retry)
 
 
-def _try_tables(client: BigQueryClient, names: GcpNames, patience: float) -> None:
+def _try_tables(client: BigQueryClient, gcp: GcpConnection, patience: float) -> None:
     from google.cloud.bigquery import QueryJobConfig, SchemaField, Table
 
     retry = bigquery_retry(patience)
-    table = Table(f"{names.project}.{names.dataset}.preflight_{uuid4().hex}", schema=[SchemaField("tried", "INT64")])
+    table = Table(f"{gcp.dataset_id}.preflight_{uuid4().hex}", schema=[SchemaField("tried", "INT64")])
     table.expires = datetime.now(timezone.utc) + timedelta(hours=1)
     table.labels = dict(MANAGED_BY)
-    table_id = f"{names.project}.{names.dataset}.{table.table_id}"
-    with explained(f"{names.project}.{names.dataset}: trying to make a table", role=DATA_ROLE, kept=_KEPT):
+    table_id = f"{gcp.dataset_id}.{table.table_id}"
+    with explained(f"{gcp.dataset_id}: trying to make a table", role=DATA_ROLE, kept=_KEPT):
         client.create_table(table, retry=retry)
     try:
-        with explained(f"{names.project}: trying to start a job", role=f"{JOB_ROLE} and {DATA_ROLE}", kept=_KEPT):
+        with explained(f"{gcp.project}: trying to start a job", role=f"{JOB_ROLE} and {DATA_ROLE}", kept=_KEPT):
             client.query(
                 f"SELECT COUNT(*) FROM {quoted(table_id)}", job_config=QueryJobConfig(dry_run=True), retry=retry,
                 job_retry=None,

@@ -23,15 +23,17 @@ from taxi_assets.errors import (
     LayoutError,
     NotMaterializedError,
     StoreAccessError,
+    StoreRejectedError,
     StoreUnavailableError,
 )
 from taxi_assets.steps.files.raw_file import RawFile
+from taxi_assets.steps.gcp.clients import quoted
 from taxi_assets.steps.lake.copy import copy_month
 from taxi_assets.steps.lake.lake import clean_name
 from taxi_assets.steps.warehouse.load import load_month, load_zones
 from taxi_assets.steps.warehouse.warehouse import WarehouseMonth
 from taxi_assets_tests.support.gcp_fault_proxy import Answer, Drop, Fault, Rewrite
-from taxi_assets_tests.support.gcp_fixtures import FaultyGcp, GcpPlace
+from taxi_assets_tests.support.gcp_fixtures import MAXIMUM_BYTES_BILLED, FaultyGcp, GcpPlace
 from taxi_assets_tests.support.lake_months import GREEN, YELLOW, write_clean, write_month, write_raw
 
 FEBRUARY = TripMonth("yellow", "2019-02")
@@ -133,7 +135,7 @@ def test_what_a_real_bigquery_is_told(faulty_gcp: FaultyGcp, data_dir: DataDir) 
     assert trips["clustering"] == {"fields": ["tpep_pickup_datetime", "pulocationid"]}
     external = tables["yellow_tripdata_external"]["externalDataConfiguration"]
     assert external["sourceFormat"] == "PARQUET"
-    assert external["sourceUris"] == [f"gs://{faulty_gcp.direct.settings.gcp_bucket_name}/clean/yellow/*.parquet"]
+    assert external["sourceUris"] == [f"gs://{faulty_gcp.direct.connection.bucket}/clean/yellow/*.parquet"]
     [staging] = [table for name, table in tables.items() if "staging" in name]
     assert int(staging["expirationTime"]) > 0
 
@@ -144,8 +146,7 @@ def test_what_a_real_bigquery_is_told(faulty_gcp: FaultyGcp, data_dir: DataDir) 
     assert [f["name"] for f in load_job["schema"]["fields"]] == [c.name for c in DATASETS["yellow"].table_columns]
     assert load_job["createDisposition"] == "CREATE_NEVER"
     queries = [job["configuration"]["query"] for job in jobs if "query" in job["configuration"]]
-    limit = str(faulty_gcp.direct.settings.taxi_maximum_bytes_billed)
-    assert {query["maximumBytesBilled"] for query in queries} == {limit}
+    assert {query["maximumBytesBilled"] for query in queries} == {str(MAXIMUM_BYTES_BILLED)}
     [merge] = [query["query"] for query in queries if query["query"].startswith("MERGE")]
     assert "WHEN NOT MATCHED BY SOURCE AND trips.file_month = DATE '2019-01-01' THEN DELETE" in merge
     assert all(re.fullmatch(r"taxi_assets_\w+_yellow_tripdata_2019-01_\w+", j["jobReference"]["jobId"]) for j in jobs)
@@ -184,6 +185,7 @@ CALLS = {
 ROLE_MISSING = (Answer(403, "accessDenied"), StoreAccessError, r"roles/bigquery\.\w+")
 AWAY = (Answer(503), StoreUnavailableError, "after every retry")
 OVER_QUOTA = (Answer(403, "quotaExceeded"), StoreUnavailableError, "over quota")
+TOO_DEAR = (Answer(403, "bytesBilledLimitExceeded"), StoreRejectedError, "a billing limit forbids it")
 
 
 @pytest.mark.parametrize(
@@ -192,6 +194,7 @@ OVER_QUOTA = (Answer(403, "quotaExceeded"), StoreUnavailableError, "over quota")
         *((call, *ROLE_MISSING) for call in CALLS),
         *((call, *AWAY) for call in ("load into it", "merge", "say that it ended")),
         ("merge", *OVER_QUOTA),
+        ("merge", *TOO_DEAR),
     ],
     ids=str,
 )
@@ -387,6 +390,12 @@ def test_content_is_unknown_after_another_run_began_meanwhile(faulty_gcp: Faulty
     faulty_gcp.heal()
     assert load(faulty_gcp.through, YELLOW).unchanged is False
     assert load(faulty_gcp.through, YELLOW).unchanged
+
+
+@pytest.mark.parametrize("name", ["trips` WHERE TRUE; --", "trips\\"])
+def test_a_name_that_would_end_its_quotes_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="not a name that BigQuery allows"):
+        quoted(name)
 
 
 def test_a_month_that_is_not_in_the_lake_says_what_to_materialize(gcp: GcpPlace) -> None:

@@ -19,8 +19,8 @@ from taxi_assets.errors import (
     BrokenFileError,
     CountMismatchError,
     NotMaterializedError,
-    PermanentError,
     StoreAccessError,
+    StoreRejectedError,
     StoreUnavailableError,
 )
 from taxi_assets.steps.lake.copy import copy_month, fetch_clean, lake_rows
@@ -70,7 +70,7 @@ def test_a_month_lands_with_the_facts_that_identify_it(gcp: GcpPlace, data_dir: 
 
     assert objects(gcp) == {RAW: raw.path.read_bytes(), CLEAN: clean.path.read_bytes()}
     assert (copied.uploaded, copied.rows) == (2, 20)
-    assert copied.clean_uri == f"gs://{gcp.settings.gcp_bucket_name}/{CLEAN}"
+    assert copied.clean_uri == f"gs://{gcp.connection.bucket}/{CLEAN}"
     assert copied.clean_version == str(gcp.bucket.get_blob(CLEAN).generation)
     metadata = gcp.bucket.get_blob(RAW).metadata
     assert (metadata["sha256"], metadata["source"], metadata["rows"]) == (raw.sha256, raw.source, "20")
@@ -199,7 +199,7 @@ def test_an_upload_whose_last_answer_is_lost_counts_as_done(faulty_gcp: FaultyGc
         (Answer(429, "rateLimitExceeded"), StoreUnavailableError, "over quota"),
         (Answer(503), StoreUnavailableError, "failed after every retry"),
         (Drop(), StoreUnavailableError, "safe to run again|no connection"),
-        (Answer(400, "invalid"), PermanentError, "refused"),
+        (Answer(400, "invalid"), StoreRejectedError, "refused"),
     ],
     ids=str,
 )
@@ -231,7 +231,7 @@ def test_bytes_that_google_finds_broken_are_not_published(faulty_gcp: FaultyGcp,
     before = objects(faulty_gcp.direct)
     # What Cloud Storage answers when the bytes do not fit the checksum; the emulator does not compare.
     faulty_gcp.storage.fail(CHUNK, Answer(400, "invalid"))
-    with pytest.raises(PermanentError, match="still there, whole"):
+    with pytest.raises(StoreRejectedError, match="still there, whole"):
         lake.put(big_file(tmp_path / "2", seed=2), CLEAN, metadata={})
     assert objects(faulty_gcp.direct) == before
 

@@ -22,7 +22,6 @@ from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.embedded_postgres.server import EmbeddedPostgres
-from taxi_assets.settings import load_settings
 from taxi_assets.steps.clean.clean import clean_month
 from taxi_assets.steps.clean.zones import clean_zones
 from taxi_assets.steps.files.sql import literal
@@ -35,7 +34,7 @@ from taxi_assets.steps.postgres.zones import load_zones as load_postgres_zones
 from taxi_assets.steps.raw.fetch import fetch_month, fetch_zones
 from taxi_assets.steps.warehouse.duckdb_views import DuckDbWarehouse
 from taxi_assets.steps.warehouse.load import load_month, load_zones
-from taxi_assets_tests.support.gcp_fixtures import GcpPlace
+from taxi_assets_tests.support.gcp_fixtures import GcpPlace, emulated
 
 QUERIES = sorted((Path(__file__).parent / "shared_queries").glob("*.sql"))
 YELLOW_MONTHS = ("2019-01", "2019-02", "2020-03", "2020-04")
@@ -62,10 +61,8 @@ def stores(
     postgres_server.ensure_database("shared_queries")
     conninfo = postgres_server.conninfo("shared_queries")
     prepare_database(conninfo, DATASETS.values())
-    names = {key.lower(): value for key, value in emulators.environment().items()}
-    settings = load_settings(**{**names, "gcp_bucket_name": "shared-queries", "gcp_dataset": "shared_queries"})
-    check_gcp(settings)
-    place = GcpPlace(settings)
+    place = GcpPlace(emulated(emulators, bucket="shared-queries", dataset="shared_queries"))
+    check_gcp(place.connection)
     targets = [
         (FolderLake(data_dir.lake), DuckDbWarehouse(data_dir.warehouse, data_dir.lake)),
         (place.lake(), place.warehouse()),
