@@ -14,7 +14,7 @@ from dagster import Field, StringSource
 from dagster._core.storage.base_storage import DagsterStorage
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 
-from taxi_assets.settings import PROJECT_ROOT
+from taxi_assets.installation import default_dagster_home
 
 if TYPE_CHECKING:
     from dagster_postgres import DagsterPostgresStorage
@@ -25,7 +25,7 @@ class RunHistoryStorage(DagsterStorage, ConfigurableClass):
     """Stands in dagster.yaml; building it gives one of Dagster's own storages.
 
     The Postgres storage is made when the environment variable ``url_variable`` is set, and SQLite storage in
-    ``$DAGSTER_HOME/storage`` (``.dagster/storage`` in the project when that is unset) otherwise. It is never
+    ``$DAGSTER_HOME/storage`` (where ``installation.py`` says when that is unset) otherwise. It is never
     instantiated itself; Dagster asks that a class named in dagster.yaml is a storage.
     """
 
@@ -47,7 +47,7 @@ class RunHistoryStorage(DagsterStorage, ConfigurableClass):
         from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 
         home = os.environ.get("DAGSTER_HOME")
-        base = Path(home) if home else PROJECT_ROOT / ".dagster"
+        base = Path(home) if home else default_dagster_home()
         return DagsterSqliteStorage(base_dir=str(base / "storage"), inst_data=inst_data)
 
 
