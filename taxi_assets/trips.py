@@ -19,7 +19,8 @@ from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
-from taxi_assets.errors import LayoutError, NotMaterializedError
+from taxi_assets.errors import NotMaterializedError
+from taxi_assets.installation import command
 from taxi_assets.settings import load_settings
 
 if TYPE_CHECKING:
@@ -117,18 +118,18 @@ def scan_trips(
         data_dir: Where the files are; None for ``TAXI_DATA_DIR``.
 
     Raises:
-        LayoutError: The dataset or a column does not exist.
         NotMaterializedError: A month has no clean file.
-        ValueError: A month is not written ``YYYY-MM``, or a range ends before it begins.
+        ValueError: The dataset or a column does not exist, a month is not written ``YYYY-MM``, or a range ends before
+            it begins.
     """
     if dataset not in DATASETS:
-        raise LayoutError(f"there is no dataset {dataset!r}; there are {', '.join(DATASETS)}")
+        raise ValueError(f"there is no dataset {dataset!r}; there are {', '.join(DATASETS)}")
     known = DATASETS[dataset]
     names = tuple(column.name for column in known.table_columns)
     wanted = names if columns is None else tuple(columns)
     unknown = [name for name in wanted if name not in names]
     if unknown:
-        raise LayoutError(f"{dataset} has no column {', '.join(map(repr, unknown))}; it has {', '.join(names)}")
+        raise ValueError(f"{dataset} has no column {', '.join(map(repr, unknown))}; it has {', '.join(names)}")
     files = DataDir(Path(data_dir)) if data_dir is not None else load_settings().data_dir
     chosen = tuple(TripMonth(dataset, month) for month in _months(months))
     return Trips(known, chosen, wanted, tuple(_clean_file(month, files) for month in chosen))
@@ -170,8 +171,6 @@ def _months(months: str | tuple[str, str] | Sequence[str]) -> list[str]:
 def _clean_file(month: TripMonth, files: DataDir) -> Path:
     path = files.clean(month)
     if not path.is_file():
-        raise NotMaterializedError(
-            f"{month} is not there yet ({path} does not exist); make it with: dagster asset materialize "
-            f"-m taxi_assets.definitions --select 'raw/{month.table},clean/{month.table}' --partition {month.month}"
-        )
+        load = command("load", month.dataset, month.month, data_dir=files.root.resolve())
+        raise NotMaterializedError(f"{month} is not there yet ({path} does not exist); make it with: {load}")
     return path

@@ -29,11 +29,11 @@ from taxi_assets.settings import Settings, load_settings
 
 def run_load(options: Namespace) -> int:
     """Carries the months through the layers; returns the exit code."""
-    console = terminal()
     settings = load_settings()
     dataset, months = options.dataset, _months(options.dataset, options.months)
     defs = build_defs(settings)
     assets = _assets(defs, dataset, options.to)
+    console = terminal()
     console.print("Starting Dagster …")
     os.environ.update(prepare_dagster(settings))
     job = defs.resolve_job_def(f"load_{dataset}")
