@@ -1,4 +1,4 @@
-"""The commands behind the Makefile: ``python -m taxi_assets COMMAND``.
+"""The commands of the project: ``python -m taxi_assets COMMAND``. The Makefile calls them, an installed wheel has them.
 
 Belongs here: reading a command line and turning our errors into a sentence and an exit code. Not here: work.
 """
@@ -9,83 +9,86 @@ import argparse
 import os
 import sys
 
-from taxi_assets.errors import TaxiAssetsError
-from taxi_assets.settings import Settings, load_settings
+from taxi_assets.cli import INTERRUPTED, STOPPED
+from taxi_assets.datasets.registry import DATASETS
+from taxi_assets.datasets.zones import TAXI_ZONES
+from taxi_assets.errors import ArgumentError, TaxiAssetsError
 
-
-def demo(settings: Settings) -> int:
-    """Carry three synthetic months of yellow and green through every layer, with a progress bar."""
-    from taxi_assets.cli.demo import run_demo
-
-    return run_demo(settings)
-
-
-def dev(settings: Settings) -> int:
-    """Open the Dagster UI with run history in the embedded server."""
-    from taxi_assets.cli.dev import run_dev
-
-    return run_dev(settings)
-
-
-def psql(settings: Settings) -> int:
-    """Open psql on the trips database."""
-    from taxi_assets.cli.dev import run_psql
-
-    return run_psql(settings)
-
-
-def status(settings: Settings) -> int:
-    """Say where the embedded PostgreSQL server is and how to connect to it."""
-    from taxi_assets.cli.dev import show_status
-
-    return show_status(settings)
-
-
-def stop(settings: Settings) -> int:
-    """Stop the embedded PostgreSQL server."""
-    from taxi_assets.cli.dev import stop_server
-
-    return stop_server(settings)
-
-
-def remove(settings: Settings) -> int:
-    """Stop the embedded PostgreSQL server and delete its tables and run history."""
-    from taxi_assets.cli.dev import remove_server
-
-    return remove_server(settings)
-
-
-def backfill(settings: Settings, options: argparse.Namespace) -> int:
-    """Ask the running Dagster daemon for a range of months, in every layer."""
-    from taxi_assets.cli.dev import run_backfill
-
-    return run_backfill(settings, options.datasets, options.first, options.last)
-
-
-COMMANDS = {command.__name__: command for command in (demo, dev, psql, status, stop, remove)}
+COMMANDS = {
+    "demo": "Carry three synthetic months of yellow and green through every layer, with a progress bar.",
+    "dev": "Open the Dagster UI with run history in the embedded server.",
+    "load": "Carry months through the layers now, with a progress bar, recorded for the UI.",
+    "backfill": "Ask the running Dagster daemon for a range of months, in every layer.",
+    "psql": "Open psql on the trips database.",
+    "status": "Say which folders are used, where the embedded PostgreSQL server is and how to connect to it.",
+    "stop": "Stop the embedded PostgreSQL server.",
+    "remove": "Stop the embedded PostgreSQL server and delete its tables and run history.",
+    "emulators": "Run a command between emulators of Cloud Storage and BigQuery that live as long as it does.",
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m taxi_assets", description=(__doc__ or "").partition("\n")[0])
-    choices = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, command in COMMANDS.items():
-        choices.add_parser(name, help=command.__doc__)
-    months = choices.add_parser("backfill", help=backfill.__doc__)
-    months.add_argument("datasets", nargs="+", help="yellow, green, fhv, fhvhv")
-    months.add_argument("--from", dest="first", required=True, metavar="YYYY-MM")
-    months.add_argument("--to", dest="last", required=True, metavar="YYYY-MM")
+    parser = _parser()
     options = parser.parse_args(arguments)
     try:
-        if options.command == "backfill":
-            return backfill(load_settings(), options)
-        return COMMANDS[options.command](load_settings())
+        return _run(options)
+    except ArgumentError as error:
+        # What the parser cannot know, because it takes a dataset's months or the files of this machine to tell.
+        parser.error(str(error))
     except TaxiAssetsError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
+    except (PermissionError, NotADirectoryError) as error:
+        print(
+            f"{type(error).__name__}: {error.filename}: {error.strerror}. Run as the user whose folder it is, or set "
+            "TAXI_DATA_DIR and DAGSTER_HOME to folders of your own",
+            file=sys.stderr,
+        )
+        return 1
     except KeyboardInterrupt:
-        print("Stopped. What was finished is kept; run the same command again to go on.", file=sys.stderr)
-        return 130
+        print(STOPPED, file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m taxi_assets", description=(__doc__ or "").partition("\n")[0])
+    choices = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    command = {name: choices.add_parser(name, help=text, description=text) for name, text in COMMANDS.items()}
+    command["load"].add_argument("dataset", choices=[*DATASETS, TAXI_ZONES.name])
+    command["load"].add_argument("months", nargs="?", help="2019-01, or 2019-01..2019-12; taxi_zones has none")
+    command["load"].add_argument(
+        "--to", metavar="LAYER", help="this layer and what it is made from, as in: --to clean; without it, all"
+    )
+    command["backfill"].add_argument("datasets", nargs="+", choices=list(DATASETS))
+    command["backfill"].add_argument("--from", dest="first", required=True, metavar="YYYY-MM")
+    command["backfill"].add_argument("--to", dest="last", required=True, metavar="YYYY-MM")
+    command["emulators"].add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND [ARGUMENT …]")
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    """Imports the one command that is run: most need Dagster, which takes seconds."""
+    match options.command:
+        case "demo":
+            from taxi_assets.cli.demo import run_demo as run
+        case "dev":
+            from taxi_assets.cli.dev import run_dev as run
+        case "load":
+            from taxi_assets.cli.load import run_load as run
+        case "backfill":
+            from taxi_assets.cli.backfill import run_backfill as run
+        case "psql":
+            from taxi_assets.cli.server import run_psql as run
+        case "status":
+            from taxi_assets.cli.server import show_status as run
+        case "stop":
+            from taxi_assets.cli.server import stop_server as run
+        case "remove":
+            from taxi_assets.cli.server import remove_server as run
+        case _:
+            from taxi_assets.cli.emulators import run_between_emulators as run
+    return run(options)
 
 
 if __name__ == "__main__":

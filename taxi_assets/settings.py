@@ -18,8 +18,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from taxi_assets.data_dir import DataDir
 from taxi_assets.errors import SettingsError
+from taxi_assets.installation import PACKAGE, default_data_dir
 
-PROJECT_ROOT = Path(__file__).resolve().parent.parent
+PROJECT_ROOT = PACKAGE.parent
+"""For the tests, which lie in a checkout. Not for what the project makes: see ``installation.py``."""
 
 Target = Literal["local", "gcp"]
 NAMED_SOURCES = ("auto", "datatalksclub", "tlc", "sample")
@@ -37,7 +39,7 @@ class Settings(BaseSettings):
 
     taxi_target: Target = "local"
     taxi_source: str = "auto"
-    taxi_data_dir: Path = PROJECT_ROOT / "data"
+    taxi_data_dir: Path = Field(default_factory=default_data_dir)
     taxi_postgres_url: SecretStr | None = None
     taxi_sample_rows: Annotated[int, Field(ge=1, le=100_000_000)] = 20_000
     taxi_months_per_run: Annotated[int, Field(ge=1, le=240)] = 12
@@ -71,8 +73,12 @@ class Settings(BaseSettings):
     @field_validator("taxi_data_dir")
     @classmethod
     def _data_dir_is_absolute(cls, value: Path) -> Path:
-        path = value.expanduser().resolve()
-        if path.exists() and not path.is_dir():
+        try:
+            path = value.expanduser().resolve()
+            is_something_else = path.exists() and not path.is_dir()
+        except (OSError, RuntimeError) as error:  # no such user behind ~, a loop of links, a folder closed to us
+            raise ValueError(f"{error}; name a folder that you may write to") from None
+        if is_something_else:
             raise ValueError("this is a file; name a folder, it is made when it does not exist")
         return path
 

@@ -20,6 +20,7 @@ from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth, months_between
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import ArgumentError, NotMaterializedError
+from taxi_assets.installation import command
 from taxi_assets.settings import load_settings
 
 if TYPE_CHECKING:
@@ -116,9 +117,10 @@ def scan_trips(
         data_dir: Where the files are; None for ``TAXI_DATA_DIR``.
 
     Raises:
-        ArgumentError: The dataset or a column does not exist.
         NotMaterializedError: A month has no clean file.
-        ValueError: A month is not written ``YYYY-MM``, or a range ends before it begins.
+        ArgumentError: The dataset or a column does not exist.
+        ValueError: A month is not written ``YYYY-MM``, or a range ends before
+            it begins.
     """
     if dataset not in DATASETS:
         raise ArgumentError(f"there is no dataset {dataset!r}; there are {', '.join(DATASETS)}")
@@ -169,8 +171,6 @@ def _months(months: str | tuple[str, str] | Sequence[str]) -> list[str]:
 def _clean_file(month: TripMonth, files: DataDir) -> Path:
     path = files.clean(month)
     if not path.is_file():
-        raise NotMaterializedError(
-            f"{month} is not there yet ({path} does not exist); make it with: dagster asset materialize "
-            f"-m taxi_assets.definitions --select 'raw/{month.table},clean/{month.table}' --partition {month.month}"
-        )
+        load = command("load", month.dataset, month.month, data_dir=files.root.resolve())
+        raise NotMaterializedError(f"{month} is not there yet ({path} does not exist); make it with: {load}")
     return path

@@ -7,32 +7,36 @@ materializes the same assets as the UI does, and its runs appear there.
 from __future__ import annotations
 
 import os
-import shlex
+from argparse import Namespace
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import dagster as dg
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from taxi_assets.cli.dev import prepare_dagster
+from taxi_assets.cli.dagster_home import prepare_dagster
+from taxi_assets.cli.runs import execute, run_bar, say_failures, terminal
 from taxi_assets.datasets.months import TripMonth
-from taxi_assets.errors import SettingsError
-from taxi_assets.orchestration.dagster_internals.runs import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-)
-from taxi_assets.orchestration.layers import CLEAN, POSTGRES, RAW
-from taxi_assets.orchestration.names import SECONDS, UNCHANGED
-from taxi_assets.orchestration.records import failure_reason, latest_metadata
-from taxi_assets.settings import PROJECT_ROOT, Settings, load_settings
-from taxi_assets.steps.files.raw_file import read_raw
+from taxi_assets.datasets.zones import TAXI_ZONES
+from taxi_assets.definitions import build_defs
+from taxi_assets.errors import NotMaterializedError, SettingsError
+from taxi_assets.installation import command
+from taxi_assets.orchestration.assets.inputs import raw_zones
+from taxi_assets.orchestration.automation.jobs import LOAD_JOBS, LOAD_ZONES
+from taxi_assets.orchestration.layers import CLEAN, POSTGRES, RAW, WAREHOUSE
+from taxi_assets.orchestration.names import ROW_COUNT, SECONDS, TABLE_NAME, UNCHANGED
+from taxi_assets.orchestration.records import latest_metadata
+from taxi_assets.orchestration.resources.targets import trips_database
+from taxi_assets.settings import Settings, load_settings
+from taxi_assets.steps.files.clean_file import rows_of
+from taxi_assets.steps.files.raw_file import PublishedFile, read_raw
+from taxi_assets.steps.postgres.load import count_month
 
 DATASETS_SHOWN = ("yellow", "green")
 MONTHS_SHOWN = ("2019-01", "2019-02", "2019-03")
+DEMO = {"demo": "true"}
+"""The tag of the demonstration's runs."""
 
 
 @dataclass(frozen=True)
@@ -42,98 +46,78 @@ class ShownMonth:
     month: TripMonth
     published: int
     clean: int
-    refused: int
+    rejected: int
     postgres: int
     seconds: float
     unchanged: bool
 
 
-def run_demo(settings: Settings) -> int:
-    """Materializes the months, shows a progress bar and the table; returns the exit code."""
-    console = Console()
-    settings = load_settings(**{**settings.model_dump(exclude_unset=True), "taxi_source": "sample"})
-    _keep_real_trips(settings)
+def run_demo(_: Namespace) -> int:
+    """Materializes the months and the zones, shows a progress bar and the table; returns the exit code."""
+    console = terminal()
+    settings = load_settings(taxi_source="sample")
+    _keep_what_is_real(settings)
     console.print("Starting the embedded PostgreSQL server and loading Dagster …")
     os.environ.update(prepare_dagster(settings))
     with dg.DagsterInstance.get() as instance:
-        succeeded = _materialize(settings, instance, console)
-        if not succeeded:
-            console.print("[red]A run failed; its log says why: `make dev`, then Runs.[/red]")
+        if not _materialize(settings, instance, console):
+            ui = command("dev", data_dir=settings.taxi_data_dir)
+            console.print(f"A run failed; its log says more: `{ui}`, then Runs.", style="red")
             return 1
-        _show(_shown_months(settings, instance), settings, console)
+        _show(_shown_months(settings, instance), console)
+        _say_where_the_zones_are(instance, console)
+    _say_where_to_look(settings, console)
     return 0
 
 
-def _keep_real_trips(settings: Settings) -> None:
+def _keep_what_is_real(settings: Settings) -> None:
     for month in (TripMonth(dataset, key) for dataset in DATASETS_SHOWN for key in MONTHS_SHOWN):
-        raw = read_raw(month, settings.data_dir)
-        if raw is not None and not raw.synthetic:
-            raise SettingsError(
-                f"TAXI_DATA_DIR={settings.taxi_data_dir}: {month} holds real trips from {raw.source}, which the demo "
-                "would replace with synthetic ones. Nothing was changed. Give the demo a folder of its own: "
-                "TAXI_DATA_DIR=demo-data make demo"
-            )
+        _check_synthetic(settings, f"{month} holds real trips", read_raw(month, settings.data_dir))
+    try:
+        _check_synthetic(settings, f"{TAXI_ZONES.name} holds real zones", raw_zones(settings.data_dir))
+    except NotMaterializedError:
+        return
+
+
+def _check_synthetic(settings: Settings, what: str, raw: PublishedFile | None) -> None:
+    if raw is not None and not raw.synthetic:
+        own = command("demo", data_dir=settings.taxi_data_dir / "demo")
+        raise SettingsError(
+            f"TAXI_DATA_DIR={settings.taxi_data_dir}: {what} from {raw.source}, which the demo would replace with "
+            f"synthetic ones. Nothing was changed. Give the demo a folder of its own: {own}"
+        )
 
 
 def _materialize(settings: Settings, instance: dg.DagsterInstance, console: Console) -> bool:
-    from taxi_assets.definitions import build_defs
+    defs = build_defs(settings)
+    zones = defs.resolve_job_def(LOAD_ZONES.name)
+    trips = [defs.resolve_job_def(LOAD_JOBS[dataset].name) for dataset in DATASETS_SHOWN]
+    total = len(_assets(zones)) + len(MONTHS_SHOWN) * sum(len(_assets(job)) for job in trips)
+    with run_bar(console, total) as bar:
+        results = [execute(zones, instance, bar, tags=DEMO)]
+        results += [execute(job, instance, bar, months=MONTHS_SHOWN, tags=DEMO) for job in trips]
+    for result in results:
+        say_failures(result, console)
+    return all(result.success for result in results)
 
-    bar = Progress(
-        SpinnerColumn(), TextColumn("{task.description:<42}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        console=console,
-    )  # fmt: skip
-    advance: dict[str, Any] = {}
 
-    @dg.success_hook
-    def tick(context: dg.HookContext) -> None:
-        bar.update(advance["task"], advance=1, description=context.op.name.replace("__", "/"))
-
-    jobs = [
-        dg.define_asset_job(f"demo_{dataset}", dg.AssetSelection.groups(dataset), hooks={tick})
-        for dataset in DATASETS_SHOWN
-    ]
-    defs = dg.Definitions.merge(build_defs(settings), dg.Definitions(jobs=jobs))
-    resolved = [defs.resolve_job_def(job.name) for job in jobs]
-    with bar:
-        advance["task"] = bar.add_task("starting", total=sum(len(job.graph.nodes) for job in resolved))
-        for job in resolved:
-            result = job.execute_in_process(
-                instance=instance,
-                tags={
-                    ASSET_PARTITION_RANGE_START_TAG: MONTHS_SHOWN[0],
-                    ASSET_PARTITION_RANGE_END_TAG: MONTHS_SHOWN[-1],
-                    "demo": "true",
-                },
-                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-                raise_on_error=False,
-            )
-            if not result.success:
-                bar.stop()
-                for failure in result.filter_events(lambda event: event.is_step_failure or event.is_run_failure):
-                    console.print(
-                        f"[red]{failure.step_key or job.name}:[/red] {failure_reason(failure)}", highlight=False
-                    )
-                return False
-    return True
+def _assets(job: dg.JobDefinition) -> set[dg.AssetKey]:
+    return set(job.asset_layer.executable_asset_keys)
 
 
 def _shown_months(settings: Settings, instance: dg.DagsterInstance) -> list[ShownMonth]:
-    from taxi_assets.orchestration.resources.targets import trips_database
-    from taxi_assets.steps.files.clean_file import rows_of
-    from taxi_assets.steps.postgres.load import count_month
-
     conninfo = trips_database(settings)
     shown: list[ShownMonth] = []
     for month in (TripMonth(dataset, key) for dataset in DATASETS_SHOWN for key in MONTHS_SHOWN):
         raw = read_raw(month, settings.data_dir)
-        clean, refused = rows_of(month, settings.data_dir)
+        clean, rejected = rows_of(month, settings.data_dir)
         layers = [latest_metadata(instance, layer.key(month.table), month.month) for layer in (RAW, CLEAN, POSTGRES)]
         shown.append(
             ShownMonth(
                 month=month,
                 published=raw.published_rows if raw else 0,
                 clean=clean,
-                refused=refused,
+                rejected=rejected,
                 postgres=count_month(conninfo, month),
                 seconds=sum(float(layer[SECONDS]) for layer in layers),
                 unchanged=all(layer[UNCHANGED] for layer in layers),
@@ -142,24 +126,38 @@ def _shown_months(settings: Settings, instance: dg.DagsterInstance) -> list[Show
     return shown
 
 
-def _show(shown: list[ShownMonth], settings: Settings, console: Console) -> None:
+def _show(shown: list[ShownMonth], console: Console) -> None:
     # Fits the 80 columns of a plain terminal.
-    table = Table(title="Synthetic trips, published to Postgres", box=SIMPLE_HEAD)
+    table = Table(title="Synthetic trips, from the published file to Postgres", box=SIMPLE_HEAD)
     for name in ("dataset", "month"):
         table.add_column(name)
-    for name in ("rows published", "clean", "refused", "in Postgres", "seconds"):
+    for name in ("published", "clean", "rejected", "in Postgres", "seconds"):
         table.add_column(name, justify="right")
     for line in shown:
-        counts = (line.published, line.clean, line.refused, line.postgres)
+        counts = (line.published, line.clean, line.rejected, line.postgres)
         table.add_row(line.month.dataset, line.month.month, *(f"{count:,}" for count in counts), f"{line.seconds:.2f}")
-    console.print(table)
+    console.print(table, soft_wrap=False)
     if all(line.unchanged for line in shown):
         console.print("Nothing changed: every month was there already, so no file and no table was written.")
-    data = settings.taxi_data_dir
-    where = data.relative_to(PROJECT_ROOT) if data.is_relative_to(PROJECT_ROOT) else data
-    # Where the folder is not the one that a plain `make` takes, its commands have to name it.
-    make = "make" if where == Path("data") else f"TAXI_DATA_DIR={shlex.quote(str(where))} make"
-    console.print(f"The files are in {where}/, the tables in the embedded server: `{make} psql`.", soft_wrap=True)
+
+
+def _say_where_the_zones_are(instance: dg.DagsterInstance, console: Console) -> None:
+    postgres, warehouse = (latest_metadata(instance, layer.key(TAXI_ZONES.name)) for layer in (POSTGRES, WAREHOUSE))
     console.print(
-        f"Next: `{make} dev` opens the Dagster UI, where these runs and every asset can be seen.", soft_wrap=True
+        f"The taxi zones are there too: {postgres[ROW_COUNT]} in Postgres ({postgres[TABLE_NAME]}), "
+        f"{warehouse[ROW_COUNT]} in the warehouse ({warehouse[TABLE_NAME]})."
     )
+
+
+def _say_where_to_look(settings: Settings, console: Console) -> None:
+    folder = settings.taxi_data_dir
+    dev, psql, stop = (command(name, data_dir=folder) for name in ("dev", "psql", "stop"))
+    lines = [f"The files are in {folder}, Dagster's records in {os.environ['DAGSTER_HOME']}."]
+    if settings.bigquery_emulator_host:
+        lines.append("The bucket and the BigQuery dataset are gone now: they end with their emulators. What is left:")
+    lines += [
+        f"Next: `{dev}` opens the Dagster UI, where these runs and what they say of each month can be seen.",
+        f"`{psql}` opens psql on the tables in Postgres; `{stop}` stops the embedded server.",
+    ]
+    for line in lines:
+        console.print(line)

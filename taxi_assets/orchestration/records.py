@@ -17,7 +17,7 @@ def latest_materialization(instance: DagsterInstance, asset: AssetKey, partition
     return found[0] if found else None
 
 
-def latest_metadata(instance: DagsterInstance, asset: AssetKey, partition: str | None) -> dict[str, Any]:
+def latest_metadata(instance: DagsterInstance, asset: AssetKey, partition: str | None = None) -> dict[str, Any]:
     """The metadata of that materialization as plain values; empty when there is none, as in a new run history."""
     record = latest_materialization(instance, asset, partition)
     materialization = record.asset_materialization if record else None
@@ -30,6 +30,10 @@ def failure_reason(event: DagsterEvent) -> str:
         data = event.step_failure_data
         if data.user_failure_data and data.user_failure_data.description:
             return data.user_failure_data.description
-        if data.error:
-            return (data.error.cause or data.error).message
-    return event.message or "no reason given"
+        error = data.error
+    else:
+        # Before the first step: the preflight of target gcp, above all.
+        error = event.job_failure_data.error if event.is_run_failure else None
+    while error and error.cause:
+        error = error.cause
+    return (error.message.strip() if error else event.message) or "no reason given"

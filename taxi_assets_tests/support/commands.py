@@ -14,7 +14,7 @@ BIN = Path(sys.executable).parent
 
 def clean_environment(root: Path) -> dict[str, str]:
     """The caller's environment without anything that steers the project, and with folders below ``root``."""
-    ours = {name.upper() for name in Settings.model_fields} | {"DAGSTER_HOME", "DAGSTER_POSTGRES_URL"}
+    ours = {name.upper() for name in Settings.model_fields} | {"DAGSTER_HOME", "DAGSTER_POSTGRES_URL", "TAXI_UI_PORT"}
     kept = {key: value for key, value in os.environ.items() if key not in ours}
     home = root / "home"
     home.mkdir(parents=True, exist_ok=True)

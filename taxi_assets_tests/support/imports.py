@@ -24,6 +24,7 @@ HERE = Path(__file__).resolve().parents[2] / "taxi_assets"
 
 HOUSE = (
     "errors",
+    "installation",
     "datasets",
     "data_dir",
     "settings",

@@ -98,7 +98,7 @@ def test_a_month_cleaned_before_a_column_was_added_has_it_as_null(folder: Path, 
 @pytest.mark.parametrize(
     ("dataset", "months", "columns", "error", "text"),
     [
-        ("yellow", "2019-03", None, NotMaterializedError, r"yellow 2019-03 .*--partition 2019-03"),
+        ("yellow", "2019-03", None, NotMaterializedError, r"yellow 2019-03 .* -m taxi_assets load yellow 2019-03$"),
         ("yellow", ("2019-01", "2019-04"), None, NotMaterializedError, "yellow 2019-03"),
         ("purple", "2019-01", None, ArgumentError, "yellow, green, fhv, fhvhv"),
         ("yellow", "2019-01", ["fare", "extra"], ArgumentError, "no column 'fare'; it has vendorid"),

@@ -12,20 +12,20 @@ from typing import Any
 
 from dagster import Field, StringSource
 
+from taxi_assets.installation import default_dagster_home
 from taxi_assets.orchestration.dagster_internals.storage import (
     ConfigurableClass,
     ConfigurableClassData,
     DagsterSqliteStorage,
     DagsterStorage,
 )
-from taxi_assets.settings import PROJECT_ROOT
 
 
 class RunHistoryStorage(DagsterStorage[Any], ConfigurableClass):
     """Stands in dagster.yaml; building it gives one of two storages.
 
     The Postgres storage is made when the environment variable ``url_variable`` is set, and SQLite storage in
-    ``$DAGSTER_HOME/storage`` (``.dagster/storage`` in the project when that is unset) otherwise. It is never
+    ``$DAGSTER_HOME/storage`` (where ``installation.py`` says when that is unset) otherwise. It is never
     instantiated itself; Dagster asks that a class named in dagster.yaml is a storage.
     """
 
@@ -43,5 +43,5 @@ class RunHistoryStorage(DagsterStorage[Any], ConfigurableClass):
 
             return PostgresHistory(url, inst_data)
         home = os.environ.get("DAGSTER_HOME")
-        base = Path(home) if home else PROJECT_ROOT / ".dagster"
+        base = Path(home) if home else default_dagster_home()
         return DagsterSqliteStorage(base_dir=str(base / "storage"), inst_data=inst_data)
