@@ -7,19 +7,19 @@ import sys
 import time
 from collections.abc import Callable
 
-from benchmarks.goals import goals
-from benchmarks.growth import measure_growth
-from benchmarks.imports import measure_imports
-from benchmarks.machine import busy, machine, versions
-from benchmarks.memory import measure_memory
-from benchmarks.months import measure_months
-from benchmarks.orchestration import measure_orchestration
-from benchmarks.plan import Plan, plan_from_environment
-from benchmarks.report import write_report
-from benchmarks.results import Results
-from benchmarks.server import bench_server
-from benchmarks.unchanged import measure_unchanged
-from benchmarks.workshop import Workshop
+from benchmarks.measures.growth import measure_growth
+from benchmarks.measures.imports import measure_imports
+from benchmarks.measures.memory import measure_memory
+from benchmarks.measures.months import measure_months
+from benchmarks.measures.orchestration import measure_orchestration
+from benchmarks.measures.unchanged import measure_unchanged
+from benchmarks.report.goals import goals
+from benchmarks.report.report import write_report
+from benchmarks.report.results import Results
+from benchmarks.rig.machine import busy, machine, versions
+from benchmarks.rig.plan import Plan, plan_from_environment
+from benchmarks.rig.server import bench_server
+from benchmarks.rig.workshop import Workshop
 
 _MEASURES: dict[str, Callable[[Workshop], object]] = {
     "months": measure_months,

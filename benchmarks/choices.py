@@ -18,12 +18,12 @@ from pathlib import Path
 import duckdb
 
 from benchmarks.contenders import Job
-from benchmarks.measure import alternating
-from benchmarks.orchestration import backfill, own_dagster
-from benchmarks.plan import plan_from_environment
-from benchmarks.report import table
-from benchmarks.server import BenchServer, bench_server
-from benchmarks.workshop import DATASET, FIRST_MONTH, Workshop
+from benchmarks.measures.orchestration import backfill, own_dagster
+from benchmarks.report.report import table
+from benchmarks.rig.cost import alternating
+from benchmarks.rig.plan import plan_from_environment
+from benchmarks.rig.server import BenchServer, bench_server
+from benchmarks.rig.workshop import DATASET, FIRST_MONTH, Workshop
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS

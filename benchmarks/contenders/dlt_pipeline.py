@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 
 from benchmarks.contenders import Job, load_modules
-from benchmarks.measure import stopwatch
+from benchmarks.rig.cost import stopwatch
 
 TABLE = "trips.yellow_tripdata"
 _INTEGERS = ("VendorID", "passenger_count", "RatecodeID", "PULocationID", "DOLocationID", "payment_type")

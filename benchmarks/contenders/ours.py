@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.contenders import Job, load_modules
-from benchmarks.measure import stopwatch
+from benchmarks.rig.cost import stopwatch
 
 TABLE = "public.yellow_tripdata"
 

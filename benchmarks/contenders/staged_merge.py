@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 from benchmarks.contenders import Job, load_modules
-from benchmarks.measure import stopwatch
+from benchmarks.rig.cost import stopwatch
 
 TABLE = "public.yellow_tripdata"
 STAGING = "public.yellow_tripdata_staging"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.months import TITLES
-from benchmarks.plan import SECTIONS
+from benchmarks.measures.months import TITLES
+from benchmarks.rig.plan import SECTIONS
 from taxi_assets.settings import PROJECT_ROOT
 
 TINY = {

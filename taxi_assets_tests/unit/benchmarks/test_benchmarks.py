@@ -8,13 +8,13 @@ import sys
 import pytest
 
 from benchmarks.contenders import Job
-from benchmarks.goals import Goal, goals
-from benchmarks.growth import Growth, _windows
-from benchmarks.measure import Cost, Watch, alternating, median_cost, stopwatch
-from benchmarks.months import TITLES, Measured
-from benchmarks.plan import plan_from_environment
-from benchmarks.results import Results
-from benchmarks.unchanged import Unchanged
+from benchmarks.measures.growth import Growth, _windows
+from benchmarks.measures.months import TITLES, Measured
+from benchmarks.measures.unchanged import Unchanged
+from benchmarks.report.goals import Goal, goals
+from benchmarks.report.results import Results
+from benchmarks.rig.cost import Cost, Watch, alternating, median_cost, stopwatch
+from benchmarks.rig.plan import plan_from_environment
 
 
 def cost(seconds: float, memory: int = 100, **parts: float) -> Cost:

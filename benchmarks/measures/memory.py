@@ -12,8 +12,8 @@ from pathlib import Path
 
 from isal import igzip
 
-from benchmarks.measure import Cost, median_cost
-from benchmarks.workshop import DATASET, FIRST_MONTH, Workshop
+from benchmarks.rig.cost import Cost, median_cost
+from benchmarks.rig.workshop import DATASET, FIRST_MONTH, Workshop
 
 _COPIED_AT_A_TIME = 1 << 20
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from uuid import uuid4
 
 from benchmarks.contenders import Job, contender
-from benchmarks.measure import Cost
-from benchmarks.plan import Plan
-from benchmarks.server import BenchServer, Database
-from benchmarks.worker import measured
+from benchmarks.rig.cost import Cost
+from benchmarks.rig.plan import Plan
+from benchmarks.rig.server import BenchServer, Database
+from benchmarks.rig.worker import measured
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.steps.sample.write import sample_layout, write_sample_month
 

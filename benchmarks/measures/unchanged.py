@@ -13,8 +13,8 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from benchmarks.measure import Cost, median_cost
-from benchmarks.workshop import Workshop
+from benchmarks.rig.cost import Cost, median_cost
+from benchmarks.rig.workshop import Workshop
 
 
 @dataclass(frozen=True)

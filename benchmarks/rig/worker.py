@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from benchmarks.contenders import Job
-from benchmarks.measure import Cost, Watch
+from benchmarks.rig.cost import Cost, Watch
 
-PROJECT_ROOT = Path(__file__).resolve().parent.parent
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
 _LOG_TAIL = 3000
 
 
@@ -47,7 +47,7 @@ def measured(
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.worker"],
+            [sys.executable, "-m", "benchmarks.rig.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=output,

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.contenders import Job, staged_merge
-from benchmarks.measure import Cost, median_cost
-from benchmarks.server import Database
-from benchmarks.workshop import FIRST_MONTH, Workshop
+from benchmarks.rig.cost import Cost, median_cost
+from benchmarks.rig.server import Database
+from benchmarks.rig.workshop import FIRST_MONTH, Workshop
 
 CONTENDERS = ("ours", "staged_merge")
 _EMPTY = "ours, into empty tables"

@@ -13,12 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from benchmarks import graph_calls
 from benchmarks.contenders import Job
-from benchmarks.measure import Cost, alternating, median_cost
-from benchmarks.plan import PROJECT_ROOT
-from benchmarks.server import Database
-from benchmarks.workshop import Workshop
+from benchmarks.measures import graph_calls
+from benchmarks.rig.cost import Cost, alternating, median_cost
+from benchmarks.rig.plan import PROJECT_ROOT
+from benchmarks.rig.server import Database
+from benchmarks.rig.workshop import Workshop
 from taxi_assets_tests.support.dagster_processes import RunningDagster, running_dagster, wait_until
 
 DATASETS = ("yellow", "green")
@@ -118,7 +118,9 @@ def _compared(workshop: Workshop, records: Database, job: Job, repeats: int) -> 
         with workshop.server.database() as trips:
             mine = replace(job, folder=str(folder), conninfo=trips.conninfo, url=trips.url)
             workshop.server.settle()
-            costs[work].append(workshop.measure(f"benchmarks.{work}", mine, _environment(workshop, records, mine)))
+            costs[work].append(
+                workshop.measure(f"benchmarks.measures.{work}", mine, _environment(workshop, records, mine))
+            )
         workshop.discard(folder)
     dagster, plain = median_cost(costs["dagster_run"]), median_cost(costs["plain_run"])
     return Compared(job.months, job.rows, int(dagster.parts["steps"]), dagster, plain)
@@ -163,7 +165,7 @@ def _plain_seconds(workshop: Workshop, job: Job) -> float:
     folder = workshop.folder("plain")
     with workshop.server.database() as trips:
         mine = replace(job, folder=str(folder), conninfo=trips.conninfo, url=trips.url)
-        cost = workshop.measure("benchmarks.plain_run", mine, graph_calls.environment(mine))
+        cost = workshop.measure("benchmarks.measures.plain_run", mine, graph_calls.environment(mine))
     workshop.discard(folder)
     return cost.seconds
 

@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-PROJECT_ROOT = Path(__file__).resolve().parent.parent
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
 SECTIONS = ("months", "growth", "memory", "unchanged", "orchestration", "imports")
 _MILLION = 1_000_000
 

@@ -9,9 +9,9 @@ import statistics
 import subprocess
 import sys
 
-from benchmarks.measure import alternating
-from benchmarks.worker import PROJECT_ROOT
-from benchmarks.workshop import Workshop
+from benchmarks.rig.cost import alternating
+from benchmarks.rig.worker import PROJECT_ROOT
+from benchmarks.rig.workshop import Workshop
 
 MODULES = ("dagster", "taxi_assets.definitions")
 _TIMED = "import sys, time; began = time.perf_counter(); __import__(sys.argv[1]); print(time.perf_counter() - began)"

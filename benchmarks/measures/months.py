@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.contenders import floor_load
-from benchmarks.measure import Cost, alternating, median_cost
-from benchmarks.server import Database
-from benchmarks.workshop import DATASET, FIRST_MONTH, Workshop
+from benchmarks.rig.cost import Cost, alternating, median_cost
+from benchmarks.rig.server import Database
+from benchmarks.rig.workshop import DATASET, FIRST_MONTH, Workshop
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 
