@@ -12,8 +12,10 @@ TABLE = "public.yellow_tripdata"
 
 def prepare() -> None:
     """Loads the steps and the engines that they load when they are used."""
-    steps = ("fetch", "clean", "load_postgres", "postgres_copy")
-    load_modules(*(f"taxi_assets.steps.{step}" for step in steps), "pyarrow.parquet")
+    load_modules(
+        "taxi_assets.steps.raw.fetch", "taxi_assets.steps.clean.clean", "taxi_assets.steps.postgres.load",
+        "taxi_assets.steps.postgres.copy_streams", "pyarrow.parquet",
+    )  # fmt: skip
 
 
 def run(job: Job, parts: dict[str, float]) -> None:
