@@ -17,10 +17,10 @@ from pathlib import Path
 
 import duckdb
 
-from benchmarks.contenders import Job
 from benchmarks.measures.orchestration import backfill, own_dagster
 from benchmarks.report.report import table
 from benchmarks.rig.cost import alternating
+from benchmarks.rig.job import Job
 from benchmarks.rig.plan import plan_from_environment
 from benchmarks.rig.server import BenchServer, bench_server
 from benchmarks.rig.workshop import DATASET, FIRST_MONTH, Workshop

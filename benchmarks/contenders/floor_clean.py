@@ -5,7 +5,8 @@ It takes the file's word for everything: no line is counted, checked or kept asi
 
 from __future__ import annotations
 
-from benchmarks.contenders import Job, load_modules
+from benchmarks.contenders.contender import load_modules
+from benchmarks.rig.job import Job
 
 TABLE = None
 _TYPES = {

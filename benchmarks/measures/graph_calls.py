@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
-from benchmarks.contenders import Job
+from benchmarks.rig.job import Job
 
 LAYERS = ("raw", "clean", "postgres", "lake", "warehouse")
 

@@ -12,8 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.contenders import Job, staged_merge
+from benchmarks.contenders import staged_merge
+from benchmarks.contenders.contend import contend
 from benchmarks.rig.cost import Cost, median_cost
+from benchmarks.rig.job import Job
 from benchmarks.rig.server import Database
 from benchmarks.rig.workshop import FIRST_MONTH, Workshop
 
@@ -59,7 +61,7 @@ def measure_growth(workshop: Workshop) -> Growth:
                         taken[name].append(_into_empty_tables(workshop, source, rows, _key(number)))
                         continue
                     job = workshop.job(source, databases[name], folders[name], month=_key(number))
-                    taken[name].append(workshop.contend(name, replace(job, rows=rows)))
+                    taken[name].append(contend(workshop, name, replace(job, rows=rows)))
             empty[milestone] = median_cost(taken[_EMPTY])
             workshop.say(f"growth: ours, into empty tables: {empty[milestone].seconds:.2f} s")
             for name in CONTENDERS:
@@ -73,7 +75,7 @@ def measure_growth(workshop: Workshop) -> Growth:
 def _into_empty_tables(workshop: Workshop, source: Path, rows: int, month: str) -> Cost:
     folder = workshop.folder("empty")
     with workshop.server.database() as database:
-        cost = workshop.contend("ours", replace(workshop.job(source, database, folder, month=month), rows=rows))
+        cost = contend(workshop, "ours", replace(workshop.job(source, database, folder, month=month), rows=rows))
     workshop.discard(folder)
     return cost
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 from benchmarks.rig.cost import alternating
-from benchmarks.rig.worker import PROJECT_ROOT
+from benchmarks.rig.plan import PROJECT_ROOT
 from benchmarks.rig.workshop import Workshop
 
 MODULES = ("dagster", "taxi_assets.definitions")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from isal import igzip
 
+from benchmarks.contenders.contend import contend
 from benchmarks.rig.cost import Cost, median_cost
 from benchmarks.rig.workshop import DATASET, FIRST_MONTH, Workshop
 
@@ -42,7 +43,7 @@ def measure_memory(workshop: Workshop) -> Memory:
             folder = workshop.folder("memory")
             with workshop.server.database() as database:
                 job = replace(workshop.job(published, database, folder), rows=rows)
-                taken.append(workshop.contend("ours", job))
+                taken.append(contend(workshop, "ours", job))
             workshop.discard(folder)
         costs[rows] = median_cost(taken)
         workshop.say(f"memory: {rows:,} trips: {costs[rows].client_memory / 1e6:,.0f} MB, {costs[rows].seconds:.1f} s")

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from benchmarks.contenders import Job
 from benchmarks.measures import graph_calls
 from benchmarks.rig.cost import Cost, alternating, median_cost
+from benchmarks.rig.job import Job
 from benchmarks.rig.plan import PROJECT_ROOT
 from benchmarks.rig.server import Database
 from benchmarks.rig.workshop import Workshop

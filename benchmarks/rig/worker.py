@@ -17,10 +17,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
-from benchmarks.contenders import Job
 from benchmarks.rig.cost import Cost, Watch
+from benchmarks.rig.job import Job
+from benchmarks.rig.plan import PROJECT_ROOT
 
-PROJECT_ROOT = Path(__file__).resolve().parents[2]
 _LOG_TAIL = 3000
 
 

@@ -7,13 +7,13 @@ import sys
 
 import pytest
 
-from benchmarks.contenders import Job
 from benchmarks.measures.growth import Growth, _windows
 from benchmarks.measures.months import TITLES, Measured
 from benchmarks.measures.unchanged import Unchanged
 from benchmarks.report.goals import Goal, goals
 from benchmarks.report.results import Results
 from benchmarks.rig.cost import Cost, Watch, alternating, median_cost, stopwatch
+from benchmarks.rig.job import Job
 from benchmarks.rig.plan import plan_from_environment
 
 
