@@ -1,4 +1,4 @@
-"""What the benchmark imports, as its files say it: no test, nothing that only developers have, no name that is gone."""
+"""What the benchmark's files import and name: no test, nothing that only developers have, no name that is gone."""
 
 from __future__ import annotations
 
@@ -75,3 +75,14 @@ def test_modules_that_are_named_as_text_exist(file: Path):
     named = {text for text in texts(file) if OURS.fullmatch(text)}
 
     assert [name for name in sorted(named) if not importlib.util.find_spec(name)] == []
+
+
+def test_the_map_of_the_benchmark_names_every_module_and_no_other():
+    folder, named = "", []
+    for indent, name in re.findall(r"^( +)(\w+(?:/|\.py)) ", benchmarks.__doc__ or "", re.MULTILINE):
+        if name.endswith("/"):
+            folder = name
+        else:
+            named.append(name if len(indent) == 4 else folder + name)
+
+    assert sorted(named) == sorted(str(file.relative_to(FOLDER)) for file in FILES if file.name != "__init__.py")
