@@ -20,6 +20,7 @@ import duckdb
 from benchmarks.measures.orchestration import backfill, own_dagster
 from benchmarks.report.report import table
 from benchmarks.rig.cost import alternating
+from benchmarks.rig.folder import working_folder
 from benchmarks.rig.job import Job
 from benchmarks.rig.plan import plan_from_environment
 from benchmarks.rig.server import BenchServer, bench_server
@@ -30,6 +31,7 @@ from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.steps.clean.clean import clean_month
 from taxi_assets.steps.clean.clean import csv_queries as clean_csv
 from taxi_assets.steps.files.raw_file import CleanMonth, RawFile
+from taxi_assets.steps.files.sql import escape_glob, literal
 from taxi_assets.steps.postgres.load import load_month, prepare_database
 from taxi_assets.steps.raw.fetch import fetch_month
 
@@ -48,24 +50,18 @@ class Taken:
 def main() -> None:
     """Measures and prints the tables."""
     plan = plan_from_environment()
-    shutil.rmtree(plan.folder, ignore_errors=True)
-    try:
-        with bench_server(plan.folder / "postgres") as server:
-            workshop = Workshop(plan, server)
-            source, folder = workshop.source(plan.rows), workshop.folder("choices")
-            raw = fetch_month(MONTH, str(source), DataDir(folder)).raw
-            clean = clean_month(raw, MONTH, DataDir(folder))
-            print(f"{plan.rows:,} trips, medians of {plan.repeats}\n")
-            _print("DuckDB threads in clean", _clean_variants(raw, folder), plan.repeats)
-            _print(
-                "What DuckDB's threads take of a file at a time in clean", _buffer_variants(raw, folder), plan.repeats
-            )
-            _print("Parquet of clean", _parquet_variants(clean, folder), plan.repeats)
-            _print("COPY streams", _stream_variants(clean, server), plan.repeats)
-            _print("Row groups, as two COPY streams find them", _row_group_loads(clean, folder, server), plan.repeats)
-            _print("Months a run", _months_per_run(workshop), repeats=1)
-    finally:
-        shutil.rmtree(plan.folder, ignore_errors=True)
+    with working_folder(plan), bench_server(plan.folder / "postgres") as server:
+        workshop = Workshop(plan, server)
+        source, folder = workshop.source(plan.rows), workshop.folder("choices")
+        raw = fetch_month(MONTH, str(source), DataDir(folder)).raw
+        clean = clean_month(raw, MONTH, DataDir(folder))
+        print(f"{plan.rows:,} trips, medians of {plan.repeats}\n")
+        _print("DuckDB threads in clean", _clean_variants(raw, folder), plan.repeats)
+        _print("What DuckDB's threads take of a file at a time in clean", _buffer_variants(raw, folder), plan.repeats)
+        _print("Parquet of clean", _parquet_variants(clean, folder), plan.repeats)
+        _print("COPY streams", _stream_variants(clean, server), plan.repeats)
+        _print("Row groups, as two COPY streams find them", _row_group_loads(clean, folder, server), plan.repeats)
+        _print("Months a run", _months_per_run(workshop), repeats=1)
 
 
 def _print(title: str, variants: Mapping[str, Callable[[], Taken]], repeats: int) -> None:
@@ -127,7 +123,8 @@ def _rewrite(clean: CleanMonth, target: Path, *, rows: int = 122_880, level: int
     codec = "COMPRESSION zstd" + ("" if level is None else f", COMPRESSION_LEVEL {level}")
     with duckdb.connect() as connection:
         connection.execute(
-            f"COPY (SELECT * FROM '{clean.path}') TO '{target}' (FORMAT parquet, {codec}, ROW_GROUP_SIZE {rows})"
+            f"COPY (SELECT * FROM read_parquet({literal(escape_glob(str(clean.path)))})) TO {literal(str(target))} "
+            f"(FORMAT parquet, {codec}, ROW_GROUP_SIZE {rows})"
         )
     return _megabytes(target)
 

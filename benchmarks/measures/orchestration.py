@@ -21,7 +21,7 @@ from benchmarks.rig.workshop import Workshop
 
 DATASETS = ("yellow", "green")
 _RUN_SECONDS = 300
-_BACKFILL_SECONDS = 900
+_MONTH_SECONDS = 60
 _ENDED = ("SUCCESS", "FAILURE", "CANCELED")
 
 
@@ -214,5 +214,6 @@ def backfill(dagster: RunningDagster, job: Job, datasets: Sequence[str]) -> tupl
             raise RuntimeError(f"a backfill ended as {states}; the daemon's log ends:\n{dagster.daemon.log[-3000:]}")
         return states == {"COMPLETED_SUCCESS"}
 
-    wait_until(ended, "the end of the backfills", _BACKFILL_SECONDS)
+    patience = _RUN_SECONDS + _MONTH_SECONDS * job.months * len(datasets)
+    wait_until(ended, "the end of the backfills", patience)
     return len(dagster.runs()) - before, time.monotonic() - began
