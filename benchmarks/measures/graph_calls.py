@@ -99,13 +99,13 @@ class _StandIn:
         from dagster import AssetKey
         from dagster._core.storage.tags import ASSET_PARTITION_RANGE_START_TAG
 
-        from taxi_assets.orchestration import names as tags
+        from taxi_assets.orchestration import names
 
         self.partition_keys = job.month_keys
         # Tagged already, and with a selection that leads to no more tags: there are no records to keep them in.
         self.run = SimpleNamespace(
             run_id="plain-calls",
-            tags={ASSET_PARTITION_RANGE_START_TAG: job.month, tags.DATASET: job.dataset},
+            tags={ASSET_PARTITION_RANGE_START_TAG: job.month, names.DATASET: job.dataset},
             asset_selection=frozenset({AssetKey("none")}),
         )
         self.log = logging.getLogger("plain calls")

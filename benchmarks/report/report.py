@@ -23,7 +23,7 @@ _INTRODUCTION = """\
 Made by `make bench`. All figures come from one call, in which contenders take turns on the same file and the same
 server (fsync, synchronous commit and full page writes on). Each measurement runs in a fresh process, after imports;
 into a fresh database, after a checkpoint. Figures are medians; only their ratios mean anything on another machine.
-Months are synthetic (the `sample` source, without refused lines).
+Months are synthetic (the `sample` source, without rejected lines).
 """
 
 

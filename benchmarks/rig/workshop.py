@@ -40,7 +40,7 @@ class Workshop:
         print(text, flush=True)
 
     def source(self, rows: int, months: Sequence[str] = (FIRST_MONTH,), *, distinct: bool = True) -> Path:
-        """A folder that publishes months of ``rows`` trips, laid out as in ``LAYOUT_OF``, without refused lines.
+        """A folder that publishes months of ``rows`` trips, laid out as in ``LAYOUT_OF``, without rejected lines.
 
         Args:
             rows: Trips a month.
