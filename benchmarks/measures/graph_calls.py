@@ -92,6 +92,13 @@ class _Everything:
             yield from one.check_keys
 
 
+class _Log(logging.LoggerAdapter):
+    """Takes names of levels too, as Dagster's log does: what went wrong would hide behind a TypeError."""
+
+    def log(self, level: int | str, *message: Any, **options: Any) -> None:
+        super().log(logging.getLevelName(level) if isinstance(level, str) else level, *message, **options)
+
+
 class _StandIn:
     """As much of an execution context as the functions use; what they tell it is dropped."""
 
@@ -108,7 +115,7 @@ class _StandIn:
             tags={ASSET_PARTITION_RANGE_START_TAG: job.month, names.DATASET: job.dataset},
             asset_selection=frozenset({AssetKey("none")}),
         )
-        self.log = logging.getLogger("plain calls")
+        self.log = _Log(logging.getLogger("plain calls"), {})
         self.op_execution_context = self
         self.selected_asset_check_keys = _Everything()
 
