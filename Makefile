@@ -18,7 +18,7 @@ demo: .venv/.runtime ## Set up, then carry three synthetic months of two dataset
 	@$(BIN)/python -m taxi_assets demo
 
 demo-gcp: .venv/.runtime .venv-emulators/.ready ## The same in target gcp, on emulators of Cloud Storage and BigQuery
-	@TAXI_DATA_DIR=$(DEMO_GCP) $(BIN)/python -m taxi_assets.cli.emulators $(BIN)/python -m taxi_assets demo
+	@TAXI_DATA_DIR=$(DEMO_GCP) $(BIN)/python -m taxi_assets emulators $(BIN)/python -m taxi_assets demo
 
 dev: .venv/.runtime ## Open the Dagster UI on http://127.0.0.1:3000
 	@$(BIN)/python -m taxi_assets dev

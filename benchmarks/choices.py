@@ -17,20 +17,22 @@ from pathlib import Path
 
 import duckdb
 
-from benchmarks.contenders import Job
-from benchmarks.measure import alternating
-from benchmarks.orchestration import backfill, own_dagster
-from benchmarks.plan import plan_from_environment
-from benchmarks.report import table
-from benchmarks.server import BenchServer, bench_server
-from benchmarks.workshop import DATASET, FIRST_MONTH, Workshop
+from benchmarks.measures.orchestration import backfill, own_dagster
+from benchmarks.report.report import table
+from benchmarks.rig.cost import alternating
+from benchmarks.rig.folder import working_folder
+from benchmarks.rig.job import Job
+from benchmarks.rig.plan import plan_from_environment
+from benchmarks.rig.server import BenchServer, bench_server
+from benchmarks.rig.workshop import DATASET, FIRST_MONTH, Workshop
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
+from taxi_assets.steps.clean import csv_queries
 from taxi_assets.steps.clean.clean import clean_month
-from taxi_assets.steps.clean.clean import csv_queries as clean_csv
 from taxi_assets.steps.files.clean_file import CleanFile
 from taxi_assets.steps.files.raw_file import RawFile
+from taxi_assets.steps.files.sql import escape_glob, literal
 from taxi_assets.steps.postgres.load import load_month
 from taxi_assets.steps.postgres.tables import prepare_database
 from taxi_assets.steps.raw.fetch import fetch_month
@@ -50,24 +52,18 @@ class Taken:
 def main() -> None:
     """Measures and prints the tables."""
     plan = plan_from_environment()
-    shutil.rmtree(plan.folder, ignore_errors=True)
-    try:
-        with bench_server(plan.folder / "postgres") as server:
-            workshop = Workshop(plan, server)
-            source, folder = workshop.source(plan.rows), workshop.folder("choices")
-            raw = fetch_month(MONTH, str(source), DataDir(folder)).raw
-            clean = clean_month(raw, DataDir(folder))
-            print(f"{plan.rows:,} trips, medians of {plan.repeats}\n")
-            _print("DuckDB threads in clean", _clean_variants(raw, folder), plan.repeats)
-            _print(
-                "What DuckDB's threads take of a file at a time in clean", _buffer_variants(raw, folder), plan.repeats
-            )
-            _print("Parquet of clean", _parquet_variants(clean, folder), plan.repeats)
-            _print("COPY streams", _stream_variants(clean, server), plan.repeats)
-            _print("Row groups, as two COPY streams find them", _row_group_loads(clean, folder, server), plan.repeats)
-            _print("Months a run", _months_per_run(workshop), repeats=1)
-    finally:
-        shutil.rmtree(plan.folder, ignore_errors=True)
+    with working_folder(plan), bench_server(plan.folder / "postgres") as server:
+        workshop = Workshop(plan, server)
+        source, folder = workshop.source(plan.rows), workshop.folder("choices")
+        raw = fetch_month(MONTH, str(source), DataDir(folder)).raw
+        clean = clean_month(raw, DataDir(folder))
+        print(f"{plan.rows:,} trips, medians of {plan.repeats}\n")
+        _print("DuckDB threads in clean", _clean_variants(raw, folder), plan.repeats)
+        _print("What DuckDB's threads take of a file at a time in clean", _buffer_variants(raw, folder), plan.repeats)
+        _print("Parquet of clean", _parquet_variants(clean, folder), plan.repeats)
+        _print("COPY streams", _stream_variants(clean, server), plan.repeats)
+        _print("Row groups, as two COPY streams find them", _row_group_loads(clean, folder, server), plan.repeats)
+        _print("Months a run", _months_per_run(workshop), repeats=1)
 
 
 def _print(title: str, variants: Mapping[str, Callable[[], Taken]], repeats: int) -> None:
@@ -111,12 +107,12 @@ def _clean_variants(raw: RawFile, folder: Path) -> dict[str, Callable[[], Taken]
 
 def _buffer_variants(raw: RawFile, folder: Path) -> dict[str, Callable[[], Taken]]:
     def cleaned(megabytes: int) -> Taken:
-        chosen = clean_csv.BUFFER_BYTES
-        clean_csv.BUFFER_BYTES = dict.fromkeys(chosen, megabytes << 20)
+        chosen = csv_queries.BUFFER_BYTES
+        csv_queries.BUFFER_BYTES = dict.fromkeys(chosen, megabytes << 20)
         try:
             return _cleaned(raw, folder)
         finally:
-            clean_csv.BUFFER_BYTES = chosen
+            csv_queries.BUFFER_BYTES = chosen
 
     return {f"{megabytes} MB": lambda megabytes=megabytes: cleaned(megabytes) for megabytes in (1, 2, 4, 8, 16, 32)}
 
@@ -129,7 +125,8 @@ def _rewrite(clean: CleanFile, target: Path, *, rows: int = 122_880, level: int 
     codec = "COMPRESSION zstd" + ("" if level is None else f", COMPRESSION_LEVEL {level}")
     with duckdb.connect() as connection:
         connection.execute(
-            f"COPY (SELECT * FROM '{clean.path}') TO '{target}' (FORMAT parquet, {codec}, ROW_GROUP_SIZE {rows})"
+            f"COPY (SELECT * FROM read_parquet({literal(escape_glob(str(clean.path)))})) TO {literal(str(target))} "
+            f"(FORMAT parquet, {codec}, ROW_GROUP_SIZE {rows})"
         )
     return _megabytes(target)
 

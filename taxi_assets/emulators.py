@@ -2,9 +2,10 @@
 
 import sys
 
-from taxi_assets.cli.emulators import Emulators, main, running_emulators
+from taxi_assets.__main__ import main
+from taxi_assets.cli.emulators import Emulators, running_emulators
 
-__all__ = ["Emulators", "main", "running_emulators"]
+__all__ = ["Emulators", "running_emulators"]
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(["emulators", *sys.argv[1:]]))

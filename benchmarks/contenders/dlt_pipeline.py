@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from benchmarks.contenders import Job, load_modules
-from benchmarks.measure import stopwatch
+from benchmarks.contenders.contender import load_modules
+from benchmarks.rig.cost import stopwatch
+from benchmarks.rig.job import Job
 
 TABLE = "trips.yellow_tripdata"
 _INTEGERS = ("VendorID", "passenger_count", "RatecodeID", "PULocationID", "DOLocationID", "payment_type")

@@ -5,7 +5,8 @@ It takes the file's word for everything: no line is counted, checked or kept asi
 
 from __future__ import annotations
 
-from benchmarks.contenders import Job, load_modules
+from benchmarks.contenders.contender import load_modules
+from benchmarks.rig.job import Job
 
 TABLE = None
 _TYPES = {
@@ -32,17 +33,19 @@ _TYPES = {
 
 def prepare() -> None:
     """Loads the engine."""
-    load_modules("duckdb")
+    load_modules("duckdb", "taxi_assets.steps.files.sql")
 
 
 def run(job: Job, parts: dict[str, float]) -> None:  # noqa: ARG001  # all contenders are called alike
     """One month to ``floor.parquet``."""
     import duckdb
 
+    from taxi_assets.steps.files.sql import escape_glob, literal
+
     columns = ", ".join(f"'{name}': '{kind}'" for name, kind in _TYPES.items())
-    target = job.scratch / "floor.parquet"
+    source, target = literal(escape_glob(str(job.csv))), literal(str(job.scratch / "floor.parquet"))
     with duckdb.connect() as connection:
         connection.execute(
-            f"COPY (SELECT * FROM read_csv('{job.csv}', auto_detect = false, header = true, delim = ',', quote = '\"', "
-            f"escape = '\"', columns = {{{columns}}})) TO '{target}' (FORMAT parquet, COMPRESSION zstd)"
+            f"COPY (SELECT * FROM read_csv({source}, auto_detect = false, header = true, delim = ',', quote = '\"', "
+            f"escape = '\"', columns = {{{columns}}})) TO {target} (FORMAT parquet, COMPRESSION zstd)"
         )

@@ -11,7 +11,8 @@ import inspect
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from benchmarks.contenders import Job, load_modules
+from benchmarks.contenders.contender import load_modules
+from benchmarks.rig.job import Job
 
 TABLE = "public.floor"
 _CHUNK_BYTES = 1 << 20

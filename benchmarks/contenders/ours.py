@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.contenders import Job, load_modules
-from benchmarks.measure import stopwatch
+from benchmarks.contenders.contender import load_modules
+from benchmarks.rig.cost import stopwatch
+from benchmarks.rig.job import Job
 
 TABLE = "public.yellow_tripdata"
 
 
 def prepare() -> None:
     """Loads the steps and the engines that they load when they are used."""
-    steps = ("fetch", "clean", "load_postgres", "postgres_copy")
-    load_modules(*(f"taxi_assets.steps.{step}" for step in steps), "pyarrow.parquet")
+    load_modules(
+        "taxi_assets.steps.raw.fetch", "taxi_assets.steps.clean.clean", "taxi_assets.steps.postgres.load",
+        "taxi_assets.steps.postgres.copy_streams", "pyarrow.parquet",
+    )  # fmt: skip
 
 
 def run(job: Job, parts: dict[str, float]) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks.contenders import Job, load_modules
+from benchmarks.contenders.contender import load_modules
+from benchmarks.rig.job import Job
 
 TABLE = "public.yellow_taxi_data"
 _CHUNK_ROWS = 100_000

@@ -9,8 +9,9 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from benchmarks.contenders import Job, load_modules
-from benchmarks.measure import stopwatch
+from benchmarks.contenders.contender import load_modules
+from benchmarks.rig.cost import stopwatch
+from benchmarks.rig.job import Job
 
 TABLE = "public.yellow_tripdata"
 STAGING = "public.yellow_tripdata_staging"

@@ -222,14 +222,3 @@ def run_between_emulators(options: Namespace) -> int:
     signal.signal(signal.SIGTERM, _unwind)
     with running_emulators() as emulators:
         return subprocess.run(command, env={**os.environ, **emulators.environment()}, check=False).returncode
-
-
-def main(words: list[str]) -> int:
-    """The same for who calls this module, as the Makefile does."""
-    from taxi_assets.__main__ import main as run
-
-    return run(["emulators", *words])
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -54,7 +54,7 @@ def wait_for_months(server: Stack, dataset: str, months: list[str]) -> None:
         return {asset: set(months) - server.ui.partitions(asset)["MATERIALIZED"] for asset in assets(dataset)}
 
     def all_there() -> bool:
-        with suppress(requests.ConnectionError, AssertionError, KeyError, ValueError):
+        with suppress(requests.ConnectionError, RuntimeError, KeyError, ValueError):
             return not any(missing().values())
         return False
 

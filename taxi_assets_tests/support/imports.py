@@ -51,9 +51,9 @@ HOUSE = (
     "defs",
     "definitions",
     "cli",
+    "__main__",
     "automation",
     "emulators",
-    "__main__",
     "taxi_assets",
 )
 """The packages from the ground up, and the modules beside them; each imports only what stands before it.

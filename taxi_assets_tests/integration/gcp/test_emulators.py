@@ -40,7 +40,7 @@ def gone(processes: list[psutil.Process]) -> bool:
 
 def started() -> tuple[subprocess.Popen[str], list[str], list[psutil.Process]]:
     """A command that runs between emulators; the hosts that it was given; every process below it."""
-    command = [sys.executable, "-m", "taxi_assets.cli.emulators", sys.executable, "-c", SHOW]
+    command = [sys.executable, "-m", "taxi_assets", "emulators", sys.executable, "-c", SHOW]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=PROJECT_ROOT)
     assert process.stdout is not None
     *hosts, target = process.stdout.readline().split()

@@ -7,14 +7,13 @@ import sys
 
 import pytest
 
-from benchmarks.contenders import Job
-from benchmarks.goals import Goal, goals
-from benchmarks.growth import Growth, _windows
-from benchmarks.measure import Cost, Watch, alternating, median_cost, stopwatch
-from benchmarks.months import TITLES, Measured
-from benchmarks.plan import plan_from_environment
-from benchmarks.results import Results
-from benchmarks.unchanged import Unchanged
+from benchmarks.measures.growth import Growth, _windows
+from benchmarks.measures.months import TITLES, Measured
+from benchmarks.measures.unchanged import Unchanged
+from benchmarks.report.goals import Goal, goals
+from benchmarks.report.results import Results
+from benchmarks.rig.cost import Cost, Watch, alternating, median_cost, stopwatch
+from benchmarks.rig.job import Job
 
 
 def cost(seconds: float, memory: int = 100, **parts: float) -> Cost:
@@ -96,6 +95,17 @@ def test_no_month_is_measured_twice_and_the_last_is_the_one_that_is_named(repeat
     assert (windows[1][0], windows[12][-1], windows[36][-1]) == (1, 12, 36)
 
 
+@pytest.mark.parametrize(("milestones", "repeats"), [((1, 2, 3), 3), ((1, 2), 1), ((1, 12, 36), 40), ((1, 4, 36), 3)])
+def test_where_months_lie_close_fewer_are_measured_and_none_under_anothers_name(
+    milestones: tuple[int, ...], repeats: int
+):
+    windows = _windows(milestones, repeats)
+
+    measured = [number for window in windows.values() for number in window]
+    assert measured == sorted(set(measured))
+    assert [windows[1][0], *(windows[milestone][-1] for milestone in milestones[1:])] == list(milestones)
+
+
 def test_months_of_a_job_go_on_over_the_turn_of_the_year():
     assert Job(source="", month="2019-11", rows=1, months=4).month_keys == ["2019-11", "2019-12", "2020-01", "2020-02"]
 
@@ -128,14 +138,3 @@ def test_parts_that_come_again_add_up():
         pass
 
     assert parts["clean"] >= 5.0
-
-
-@pytest.mark.parametrize(
-    ("variable", "value"),
-    [("BENCH_ROWS", "many"), ("BENCH_ROWS", "0"), ("BENCH_ONLY", "monhts"), ("BENCH_GROWTH_MONTHS", "12,1")],
-)
-def test_a_wrong_setting_is_named(variable: str, value: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv(variable, value)
-
-    with pytest.raises(SystemExit, match=variable):
-        plan_from_environment()

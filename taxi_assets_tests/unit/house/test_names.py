@@ -17,6 +17,7 @@ FOREIGN = {
     "empty_table": "a method of pyarrow's schemas",
     "executed_with_root_target": "a condition of Dagster's",
     "load_from_defs_folder": "a function of Dagster's",
+    "payments.py": "an example of a file that a person puts into defs/",
     "trips_per_day.py": "an example of a file that a person puts into defs/",
     "helm/dagster/values.yaml": "a file of Dagster's chart",
     "include_dir": "a line of postgresql.conf",

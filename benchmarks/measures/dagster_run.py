@@ -5,9 +5,9 @@ The run is executed in this process, as a run worker does once it is up, and rec
 
 from __future__ import annotations
 
-from benchmarks import graph_calls
-from benchmarks.contenders import Job
-from benchmarks.measure import stopwatch
+from benchmarks.measures import graph_calls
+from benchmarks.rig.cost import stopwatch
+from benchmarks.rig.job import Job
 
 
 def prepare() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from benchmarks.results import Results
+from benchmarks.report.results import Results
 
 MEMORY_LIMIT = 800_000_000
 _MORE_WITHIN = 1e-9

@@ -17,11 +17,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
-from benchmarks.contenders import Job
-from benchmarks.measure import Cost, Watch
+from benchmarks.rig.cost import Cost, Watch
+from benchmarks.rig.job import Job
+from benchmarks.rig.plan import PROJECT_ROOT
 
-PROJECT_ROOT = Path(__file__).resolve().parent.parent
 _LOG_TAIL = 3000
+_PROJECTS_OWN = ("TAXI_", "GCP_", "DAGSTER_", "SECRET_GCP", "STORAGE_EMULATOR", "BIGQUERY_EMULATOR")
+
+
+def neutral_environment() -> dict[str, str]:
+    """This process's, without what would change the project: nobody's own store or target is measured, or touched."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(_PROJECTS_OWN)}
 
 
 def measured(
@@ -39,7 +45,7 @@ def measured(
         job: Handed to it.
         server: Process id of the server's main process, where there is one to be watched.
         log: Takes what the worker prints.
-        environment: Added to this process's.
+        environment: Added to the neutral one.
 
     Raises:
         RuntimeError: The work failed; the message ends with what it printed.
@@ -47,13 +53,13 @@ def measured(
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.worker"],
+            [sys.executable, "-m", "benchmarks.rig.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=output,
             text=True,
             cwd=PROJECT_ROOT,
-            env={**os.environ, **(environment or {})},
+            env={**neutral_environment(), **(environment or {})},
         )
         assert process.stdin
         assert process.stdout

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmarks.growth import Growth
-from benchmarks.memory import Memory
-from benchmarks.months import Measured
-from benchmarks.orchestration import Orchestration
-from benchmarks.unchanged import Unchanged
+from benchmarks.measures.growth import Growth
+from benchmarks.measures.memory import Memory
+from benchmarks.measures.months import Measured
+from benchmarks.measures.orchestration import Orchestration
+from benchmarks.measures.unchanged import Unchanged
 
 
 @dataclass(frozen=True)

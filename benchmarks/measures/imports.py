@@ -9,9 +9,10 @@ import statistics
 import subprocess
 import sys
 
-from benchmarks.measure import alternating
-from benchmarks.worker import PROJECT_ROOT
-from benchmarks.workshop import Workshop
+from benchmarks.rig.cost import alternating
+from benchmarks.rig.plan import PROJECT_ROOT
+from benchmarks.rig.worker import neutral_environment
+from benchmarks.rig.workshop import Workshop
 
 MODULES = ("dagster", "taxi_assets.definitions")
 _TIMED = "import sys, time; began = time.perf_counter(); __import__(sys.argv[1]); print(time.perf_counter() - began)"
@@ -30,4 +31,6 @@ def measure_imports(workshop: Workshop) -> dict[str, float]:
 
 def _import_seconds(module: str) -> float:
     command = [sys.executable, "-c", _TIMED, module]
-    return float(subprocess.run(command, capture_output=True, text=True, check=True, cwd=PROJECT_ROOT).stdout)
+    environment = neutral_environment()
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PROJECT_ROOT, env=environment)
+    return float(done.stdout)

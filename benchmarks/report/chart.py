@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from benchmarks.growth import Growth
-from benchmarks.months import Measured
+from benchmarks.measures.growth import Growth
+from benchmarks.measures.months import Measured
 
 _NAMES = {
     "ours": "taxi_assets",

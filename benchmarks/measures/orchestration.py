@@ -8,22 +8,20 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
 
-from benchmarks import graph_calls
-from benchmarks.contenders import Job
-from benchmarks.measure import Cost, alternating, median_cost
-from benchmarks.plan import PROJECT_ROOT
-from benchmarks.server import Database
-from benchmarks.workshop import Workshop
-from taxi_assets_tests.support.dagster_processes import RunningDagster, running_dagster, wait_until
+from benchmarks.measures import graph_calls
+from benchmarks.rig.cost import Cost, alternating, median_cost
+from benchmarks.rig.dagster_processes import RunningDagster, make_home, running_dagster, wait_until
+from benchmarks.rig.job import Job
+from benchmarks.rig.server import Database
+from benchmarks.rig.workshop import Workshop
 
 DATASETS = ("yellow", "green")
 _RUN_SECONDS = 300
-_BACKFILL_SECONDS = 900
+_MONTH_SECONDS = 60
 _ENDED = ("SUCCESS", "FAILURE", "CANCELED")
 
 
@@ -118,7 +116,9 @@ def _compared(workshop: Workshop, records: Database, job: Job, repeats: int) -> 
         with workshop.server.database() as trips:
             mine = replace(job, folder=str(folder), conninfo=trips.conninfo, url=trips.url)
             workshop.server.settle()
-            costs[work].append(workshop.measure(f"benchmarks.{work}", mine, _environment(workshop, records, mine)))
+            costs[work].append(
+                workshop.measure(f"benchmarks.measures.{work}", mine, _environment(workshop, records, mine))
+            )
         workshop.discard(folder)
     dagster, plain = median_cost(costs["dagster_run"]), median_cost(costs["plain_run"])
     return Compared(job.months, job.rows, int(dagster.parts["steps"]), dagster, plain)
@@ -126,10 +126,7 @@ def _compared(workshop: Workshop, records: Database, job: Job, repeats: int) -> 
 
 def _environment(workshop: Workshop, records: Database, job: Job) -> dict[str, str]:
     home = workshop.plan.folder / "dagster-home"
-    home.mkdir(exist_ok=True)
-    config = home / "dagster.yaml"
-    if not config.exists():
-        config.symlink_to(PROJECT_ROOT / "dagster.yaml")
+    make_home(home)
     return {**graph_calls.environment(job), "DAGSTER_HOME": str(home), "DAGSTER_POSTGRES_URL": records.url}
 
 
@@ -153,8 +150,9 @@ def own_dagster(workshop: Workshop, job: Job, **variables: str) -> Generator[tup
         environment = {**graph_calls.environment(mine), "DAGSTER_POSTGRES_URL": records.url, **variables}
         workshop.say("starting the webserver, the daemon and the code server")
         with running_dagster(folder / "home", environment) as dagster:
-            for sensor in _running_sensors(dagster):
-                dagster.sensor(sensor, running=False)
+            # The backfill's months must not be asked for twice.
+            for sensor in dagster.running_sensors():
+                dagster.stop_sensor(sensor)
             yield dagster, mine
     workshop.discard(folder)
 
@@ -163,18 +161,9 @@ def _plain_seconds(workshop: Workshop, job: Job) -> float:
     folder = workshop.folder("plain")
     with workshop.server.database() as trips:
         mine = replace(job, folder=str(folder), conninfo=trips.conninfo, url=trips.url)
-        cost = workshop.measure("benchmarks.plain_run", mine, graph_calls.environment(mine))
+        cost = workshop.measure("benchmarks.measures.plain_run", mine, graph_calls.environment(mine))
     workshop.discard(folder)
     return cost.seconds
-
-
-def _running_sensors(dagster: RunningDagster) -> list[str]:
-    """Sensors that are on by default: the backfill's months must not be asked for twice."""
-    found = dagster.graphql(
-        '{ sensorsOrError(repositorySelector: {repositoryLocationName: "taxi_assets", '
-        'repositoryName: "__repository__"}) { ... on Sensors { results { name sensorState { status } } } } }'
-    )["sensorsOrError"]["results"]
-    return [sensor["name"] for sensor in found if sensor["sensorState"]["status"] == "RUNNING"]
 
 
 def _keys(dataset: str) -> list[str]:
@@ -207,13 +196,8 @@ def _one_run(dagster: RunningDagster, month: str) -> dict[str, float]:
 
 def _events(dagster: RunningDagster, run_id: str) -> dict[str, float]:
     """When each kind of event happened first, in seconds since 1970."""
-    found: Mapping[str, Any] = dagster.graphql(
-        "query($id: ID!) { logsForRun(runId: $id) { ... on EventConnection { events {"
-        " ... on MessageEvent { eventType timestamp } } } } }",
-        {"id": run_id},
-    )["logsForRun"]
     first: dict[str, float] = {}
-    for event in found["events"]:
+    for event in dagster.events(run_id):
         first.setdefault(event["eventType"], float(event["timestamp"]) / 1000)
     return first
 
@@ -230,5 +214,6 @@ def backfill(dagster: RunningDagster, job: Job, datasets: Sequence[str]) -> tupl
             raise RuntimeError(f"a backfill ended as {states}; the daemon's log ends:\n{dagster.daemon.log[-3000:]}")
         return states == {"COMPLETED_SUCCESS"}
 
-    wait_until(ended, "the end of the backfills", _BACKFILL_SECONDS)
+    patience = _RUN_SECONDS + _MONTH_SECONDS * job.months * len(datasets)
+    wait_until(ended, "the end of the backfills", patience)
     return len(dagster.runs()) - before, time.monotonic() - began

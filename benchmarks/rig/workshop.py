@@ -1,6 +1,7 @@
-"""What every section works with: the plan, the server, and published months to load.
+"""What every measure works with: the plan, the server, and published months to load.
 
-Belongs here: making synthetic months and running a contender on one. Not here: what is compared with what.
+Belongs here: making synthetic months, and running a piece of work in a process of its own. Not here: what is compared
+with what.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from benchmarks.contenders import Job, contender
-from benchmarks.measure import Cost
-from benchmarks.plan import Plan
-from benchmarks.server import BenchServer, Database
-from benchmarks.worker import measured
+from benchmarks.rig.cost import Cost
+from benchmarks.rig.job import Job
+from benchmarks.rig.plan import Plan
+from benchmarks.rig.server import BenchServer, Database
+from benchmarks.rig.worker import measured
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.steps.sample.write import sample_layout, write_sample_month
 
@@ -83,35 +84,7 @@ class Workshop:
         log = self.plan.folder / "logs" / f"{work.rpartition('.')[2]}-{uuid4().hex[:8]}.log"
         return measured(work, job, server=self.server.pid, log=log, environment=environment)
 
-    def contend(self, name: str, job: Job) -> Cost:
-        """Runs a contender after the server has settled, and counts its rows.
-
-        Raises:
-            RuntimeError: It did not load what it was asked to.
-        """
-        table = contender(name).TABLE
-        before = _rows(job.conninfo, table)
-        self.server.settle()
-        cost = self.measure(f"benchmarks.contenders.{name}", job)
-        loaded = None if table is None else _rows(job.conninfo, table) - before
-        if loaded not in (None, job.rows):
-            raise RuntimeError(f"{name} loaded {loaded:,} rows of {job.rows:,}")
-        return cost
-
     def discard(self, *folders: Path) -> None:
         """Deletes what a measurement left."""
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _rows(conninfo: str, table: str | None) -> int:
-    if table is None:
-        return 0
-    import psycopg
-
-    with psycopg.connect(conninfo) as server:
-        there = server.execute("SELECT to_regclass(%s)", [table]).fetchone()
-        if not there or there[0] is None:
-            return 0
-        found = server.execute(f"SELECT count(*) FROM {table}").fetchone()
-    return int(found[0]) if found else 0

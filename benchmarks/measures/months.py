@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.contenders import floor_load
-from benchmarks.measure import Cost, alternating, median_cost
-from benchmarks.server import Database
-from benchmarks.workshop import DATASET, FIRST_MONTH, Workshop
+from benchmarks.contenders.contend import contend
+from benchmarks.rig.cost import Cost, alternating, median_cost
+from benchmarks.rig.server import Database
+from benchmarks.rig.workshop import DATASET, FIRST_MONTH, Workshop
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 
@@ -71,7 +72,7 @@ def _run(workshop: Workshop, name: str, source: Path, database: Database, encode
     if name == "floor_load":
         floor_load.make_table(database.conninfo)
     try:
-        return workshop.contend(name, job)
+        return contend(workshop, name, job)
     finally:
         workshop.discard(folder)
 
@@ -80,7 +81,7 @@ def _encoded_rows(workshop: Workshop, source: Path) -> Path:
     """The rows of the floor of load: what our clean step makes of the month, as COPY wants them."""
     data, encoded = workshop.folder("encoded-data"), workshop.folder("encoded")
     with workshop.server.database() as database:
-        workshop.contend("ours", workshop.job(source, database, data))
+        contend(workshop, "ours", workshop.job(source, database, data))
     floor_load.prepare_rows(DataDir(data).clean(TripMonth(DATASET, FIRST_MONTH)), encoded)
     workshop.discard(data)
     return encoded

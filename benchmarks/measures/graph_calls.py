@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
-from benchmarks.contenders import Job
+from benchmarks.rig.job import Job
 
 LAYERS = ("raw", "clean", "postgres", "lake", "warehouse")
 
@@ -92,6 +92,13 @@ class _Everything:
             yield from one.check_keys
 
 
+class _Log(logging.LoggerAdapter):
+    """Takes names of levels too, as Dagster's log does: what went wrong would hide behind a TypeError."""
+
+    def log(self, level: int | str, *message: Any, **options: Any) -> None:
+        super().log(logging.getLevelName(level) if isinstance(level, str) else level, *message, **options)
+
+
 class _StandIn:
     """As much of an execution context as the functions use; what they tell it is dropped."""
 
@@ -99,16 +106,16 @@ class _StandIn:
         from dagster import AssetKey
         from dagster._core.storage.tags import ASSET_PARTITION_RANGE_START_TAG
 
-        from taxi_assets.orchestration import names as tags
+        from taxi_assets.orchestration import names
 
         self.partition_keys = job.month_keys
         # Tagged already, and with a selection that leads to no more tags: there are no records to keep them in.
         self.run = SimpleNamespace(
             run_id="plain-calls",
-            tags={ASSET_PARTITION_RANGE_START_TAG: job.month, tags.DATASET: job.dataset},
+            tags={ASSET_PARTITION_RANGE_START_TAG: job.month, names.DATASET: job.dataset},
             asset_selection=frozenset({AssetKey("none")}),
         )
-        self.log = logging.getLogger("plain calls")
+        self.log = _Log(logging.getLogger("plain calls"), {})
         self.op_execution_context = self
         self.selected_asset_check_keys = _Everything()
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks import graph_calls
-from benchmarks.contenders import Job
+from benchmarks.measures import graph_calls
+from benchmarks.rig.job import Job
 
 
 def prepare() -> None:

@@ -11,12 +11,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.chart import draw_chart
-from benchmarks.goals import Goal, goals
-from benchmarks.measure import Cost
-from benchmarks.months import TITLES, Measured
-from benchmarks.plan import Plan
-from benchmarks.results import Results
+from benchmarks.measures.months import TITLES, Measured
+from benchmarks.report.chart import draw_chart
+from benchmarks.report.goals import Goal, goals
+from benchmarks.report.results import Results
+from benchmarks.rig.cost import Cost
+from benchmarks.rig.plan import Plan
 
 CHART = Path("images") / "bench.png"
 _INTRODUCTION = """\

@@ -12,8 +12,10 @@ from pathlib import Path
 
 from isal import igzip
 
-from benchmarks.measure import Cost, median_cost
-from benchmarks.workshop import DATASET, FIRST_MONTH, Workshop
+from benchmarks.contenders.contend import contend
+from benchmarks.rig.cost import Cost, median_cost
+from benchmarks.rig.plan import MEMORY_TIMES
+from benchmarks.rig.workshop import DATASET, FIRST_MONTH, Workshop
 
 _COPIED_AT_A_TIME = 1 << 20
 
@@ -31,10 +33,9 @@ def measure_memory(workshop: Workshop) -> Memory:
     How much memory is held at its peak differs by a tenth from one time to the next.
     """
     small, large = workshop.plan.memory_rows
-    times = max(1, large // small)
-    workshop.say(f"memory: making a month of {small:,} trips and one of {small * times:,}")
+    workshop.say(f"memory: making a month of {small:,} trips and one of {large:,}")
     source = workshop.source(small)
-    sources = {small: source, small * times: _repeated(source, workshop.folder("memory-source"), times)}
+    sources = {small: source, large: _repeated(source, workshop.folder("memory-source"), MEMORY_TIMES)}
     costs: dict[int, Cost] = {}
     for rows, published in sources.items():
         taken: list[Cost] = []
@@ -42,7 +43,7 @@ def measure_memory(workshop: Workshop) -> Memory:
             folder = workshop.folder("memory")
             with workshop.server.database() as database:
                 job = replace(workshop.job(published, database, folder), rows=rows)
-                taken.append(workshop.contend("ours", job))
+                taken.append(contend(workshop, "ours", job))
             workshop.discard(folder)
         costs[rows] = median_cost(taken)
         workshop.say(f"memory: {rows:,} trips: {costs[rows].client_memory / 1e6:,.0f} MB, {costs[rows].seconds:.1f} s")

@@ -1,7 +1,8 @@
 """What a month costs in tables that have grown: ours beside the staged merge, by default months 1, 12 and 36.
 
-Belongs here: filling tables with earlier months and timing the next ones. Each figure is the median of three months
-in a row: up to the month that is named, or from it where nothing comes before. No month is loaded twice.
+Belongs here: filling tables with earlier months and timing the next ones. Each figure is the median of as many months
+in a row as there are repetitions, if so many lie between: from the first month that is named, and up to the others. No
+month is loaded twice.
 
 Between the first month and the last lie minutes in which the machine itself gets faster or slower. So at each milestone
 ours takes turns with itself: into the tables that have grown, and into empty ones.
@@ -12,10 +13,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.contenders import Job, staged_merge
-from benchmarks.measure import Cost, median_cost
-from benchmarks.server import Database
-from benchmarks.workshop import FIRST_MONTH, Workshop
+from benchmarks.contenders import staged_merge
+from benchmarks.contenders.contend import contend
+from benchmarks.rig.cost import Cost, median_cost
+from benchmarks.rig.job import Job
+from benchmarks.rig.server import Database
+from benchmarks.rig.workshop import FIRST_MONTH, Workshop
 
 CONTENDERS = ("ours", "staged_merge")
 _EMPTY = "ours, into empty tables"
@@ -59,7 +62,7 @@ def measure_growth(workshop: Workshop) -> Growth:
                         taken[name].append(_into_empty_tables(workshop, source, rows, _key(number)))
                         continue
                     job = workshop.job(source, databases[name], folders[name], month=_key(number))
-                    taken[name].append(workshop.contend(name, replace(job, rows=rows)))
+                    taken[name].append(contend(workshop, name, replace(job, rows=rows)))
             empty[milestone] = median_cost(taken[_EMPTY])
             workshop.say(f"growth: ours, into empty tables: {empty[milestone].seconds:.2f} s")
             for name in CONTENDERS:
@@ -73,7 +76,7 @@ def measure_growth(workshop: Workshop) -> Growth:
 def _into_empty_tables(workshop: Workshop, source: Path, rows: int, month: str) -> Cost:
     folder = workshop.folder("empty")
     with workshop.server.database() as database:
-        cost = workshop.contend("ours", replace(workshop.job(source, database, folder, month=month), rows=rows))
+        cost = contend(workshop, "ours", replace(workshop.job(source, database, folder, month=month), rows=rows))
     workshop.discard(folder)
     return cost
 
@@ -84,13 +87,13 @@ def _key(number: int) -> str:
 
 
 def _windows(milestones: tuple[int, ...], repeats: int) -> dict[int, range]:
-    """The months that are measured for each milestone: up to it, or from it where nothing comes before; none twice."""
-    windows: dict[int, range] = {}
-    done = 0
-    for milestone in milestones:
-        last = max(milestone, done + 1, 0 if done else repeats)
-        windows[milestone] = range(max(done + 1, last - repeats + 1), last + 1)
-        done = last
+    """The months that are measured for each milestone: from the first on, up to the others; none twice."""
+    first, second = milestones[:2]
+    windows = {first: range(first, min(first + repeats, second))}
+    done = windows[first][-1]
+    for milestone in milestones[1:]:
+        windows[milestone] = range(max(done, milestone - repeats) + 1, milestone + 1)
+        done = milestone
     return windows
 
 

@@ -13,8 +13,9 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from benchmarks.measure import Cost, median_cost
-from benchmarks.workshop import Workshop
+from benchmarks.contenders.contend import contend
+from benchmarks.rig.cost import Cost, median_cost
+from benchmarks.rig.workshop import Workshop
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,11 @@ def measure_unchanged(workshop: Workshop) -> Unchanged:
     requests: list[str] = []
     with workshop.server.database() as database, _publishing(source, requests) as url:
         job = replace(workshop.job(source, database, folder), source=url)
-        first = workshop.contend("ours", job)
+        first = contend(workshop, "ours", job)
         again: list[Cost] = []
         for _ in range(workshop.plan.repeats):
             requests.clear()
-            again.append(workshop.contend("ours", replace(job, rows=0)))
+            again.append(contend(workshop, "ours", replace(job, rows=0)))
     workshop.discard(folder)
     return Unchanged(first, median_cost(again), list(requests))
 

@@ -1,0 +1,4 @@
+"""From the figures to the report.
+
+Belongs here: goals, tables, the chart. Not here: measuring.
+"""
