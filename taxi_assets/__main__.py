@@ -55,6 +55,13 @@ def remove(settings: Settings) -> int:
     return remove_server(settings)
 
 
+def clean(settings: Settings) -> int:
+    """Remove what the project made, data and run history, and nothing else."""
+    from taxi_assets.cli.clean import clean_up
+
+    return clean_up(settings)
+
+
 def backfill(settings: Settings, options: argparse.Namespace) -> int:
     """Ask the running Dagster daemon for a range of months, in every layer."""
     from taxi_assets.cli.dev import run_backfill
@@ -62,7 +69,7 @@ def backfill(settings: Settings, options: argparse.Namespace) -> int:
     return run_backfill(settings, options.datasets, options.first, options.last)
 
 
-COMMANDS = {command.__name__: command for command in (demo, dev, psql, status, stop, remove)}
+COMMANDS = {command.__name__: command for command in (demo, dev, psql, status, stop, remove, clean)}
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -18,6 +18,11 @@ from taxi_assets.settings import PROJECT_ROOT, Settings
 DAGSTER_DATABASE = "dagster"
 
 
+def dagster_home() -> Path:
+    """Where Dagster keeps its records: ``DAGSTER_HOME``, else ``.dagster`` in the project."""
+    return Path(os.environ.get("DAGSTER_HOME") or PROJECT_ROOT / ".dagster").resolve()
+
+
 def prepare_dagster(settings: Settings) -> dict[str, str]:
     """Makes DAGSTER_HOME with the project's dagster.yaml in it, and a database for the run history.
 
@@ -25,7 +30,7 @@ def prepare_dagster(settings: Settings) -> dict[str, str]:
         The environment variables that Dagster's processes need. A ``DAGSTER_POSTGRES_URL`` that is set already
         stays; otherwise the run history gets a database of its own on the embedded server.
     """
-    home = Path(os.environ.get("DAGSTER_HOME") or PROJECT_ROOT / ".dagster").resolve()
+    home = dagster_home()
     home.mkdir(parents=True, exist_ok=True)
     config = home / "dagster.yaml"
     if not config.exists():
@@ -88,7 +93,8 @@ def show_status(settings: Settings) -> int:
 def stop_server(settings: Settings) -> int:
     """Stops the embedded server if it runs."""
     stopped = EmbeddedPostgres(settings.data_dir.postgres).stop()
-    print(f"The embedded PostgreSQL server {'is stopped' if stopped else 'was not running'}.")
+    outcome = "is stopped" if stopped else "was not running"
+    print(f"The embedded PostgreSQL server of {settings.data_dir.root} {outcome}.")
     return 0
 
 
