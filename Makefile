@@ -2,17 +2,19 @@
 #
 # One environment, .venv, made from the hashed locks; uv is used when it is on the PATH and fetched into .venv
 # (also hashed) when it is not.
+#
+# Any path will do, with spaces, quotes and dollars in it: names here are relative, what a person gives is quoted, and
+# tools are called by module (-m), because the scripts in .venv/bin name their Python by its path.
 
 PYTHON ?= python3
 BIN := .venv/bin
-DEMO_GCP := $(CURDIR)/data/demo-gcp
-export DAGSTER_HOME ?= $(CURDIR)/.dagster
+DEMO_GCP := data/demo-gcp
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-gcp dev test test-containers emulators bench lint audit format lock psql stop clean
+.PHONY: help demo demo-gcp dev test test-quick test-containers emulators bench lint audit format lock psql stop clean FORCE
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/.runtime ## Set up, then carry three synthetic months of two datasets through every layer
 	@$(BIN)/python -m taxi_assets demo
@@ -24,87 +26,118 @@ dev: .venv/.runtime ## Open the Dagster UI on http://127.0.0.1:3000
 	@$(BIN)/python -m taxi_assets dev
 
 test: .venv/.dev .venv/.bench .venv-emulators/.ready ## Set up and run every test
-	@$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+test-quick: .venv/.dev ## Run what fits between two saves: no servers, no waiting, nothing slow (under a minute)
+	@$(BIN)/python -m pytest --quiet --numprocesses 2 --dist worksteal -m 'not slow' taxi_assets_tests/unit
 
 test-containers: .venv/.dev ## Run the deployment in real containers and break it (needs Docker; a quarter of an hour)
-	@TAXI_CONTAINERS_REQUIRED=1 $(BIN)/pytest -m containers
+	@TAXI_CONTAINERS_REQUIRED=1 $(BIN)/python -m pytest -m containers
 
 bench: .venv/.bench ## Measure: against what people would use instead, and against the floor (twenty minutes, 20 GB of disk)
 	@$(BIN)/python -m benchmarks
 
 lint: .venv/.dev ## Check style, types and that the locks fit pyproject.toml
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
-	@$(BIN)/pyright
+	@$(BIN)/python -m ruff check .
+	@$(BIN)/python -m ruff format --check .
+	@$(BIN)/python -m pyright
+	@$(BIN)/python .ci/locks.py
 
 audit: .venv/.dev ## Ask for known vulnerabilities in the locks and for secrets in the files
 	@$(BIN)/python .ci/audit.py
 
 format: .venv/.dev ## Format the code
-	@$(BIN)/ruff check --fix .
-	@$(BIN)/ruff format .
+	@$(BIN)/python -m ruff check --fix .
+	@$(BIN)/python -m ruff format .
 
 emulators: .venv-emulators/.ready ## Set up the emulators of Cloud Storage and BigQuery
 
 psql: .venv/.runtime ## Open psql on the embedded trips database
 	@$(BIN)/python -m taxi_assets psql
 
-stop: ## Stop the embedded PostgreSQL server
-	@test ! -x $(BIN)/python || $(BIN)/python -m taxi_assets stop
-	@test ! -x $(BIN)/python -o ! -d $(DEMO_GCP) || TAXI_DATA_DIR=$(DEMO_GCP) $(BIN)/python -m taxi_assets stop
+stop: ## Stop the embedded PostgreSQL server, and that of demo-gcp
+	@$(SET_UP) || ! $(ANY_SERVER) || $(MAKE) --no-print-directory .venv/.runtime
+	@if $(SET_UP); then $(BIN)/python -m taxi_assets stop; else echo "Nothing to stop: no server was started from here."; fi
+	@test ! -d $(DEMO_GCP)/postgres || TAXI_DATA_DIR=$(DEMO_GCP) $(BIN)/python -m taxi_assets stop
 
-# The servers' own files first: as root they do not lie in data.
-clean: stop ## Remove what the project made: data, run history and environments
-	@for made in $(DEMO_GCP) $(CURDIR)/data; do \
-		test ! -x $(BIN)/python -o ! -d $$made/postgres || TAXI_DATA_DIR=$$made $(BIN)/python -m taxi_assets remove || exit; \
-	done
-	rm -rf data .dagster .bench .venv .venv-*
+# The project itself removes what may lie elsewhere or belong to a person, hence .venv has to work for that.
+clean: ## Remove what the project made: data, run history, measurements and environments
+	@$(SET_UP) || ! $(ANY_DATA) || $(MAKE) --no-print-directory .venv/.runtime \
+		|| { echo "Nothing was removed: the data is removed with .venv, which cannot be set up; see above."; exit 1; }
+	@! $(SET_UP) || $(BIN)/python -m taxi_assets clean
+	rm -rf .bench .venv .venv-emulators .tmp_dagster_home_* .pytest_cache .ruff_cache .hypothesis
 
 # --- set-up -----------------------------------------------------------------------------------------------------------
 
 UV_LOCK := requirements-uv.lock
-UV := $(or $(shell command -v uv),$(BIN)/uv)
+# A uv that lies in an activated .venv goes away with it.
+UV := $(shell case "$$(command -v uv)" in (""|*/.venv/bin/uv) echo $(BIN)/uv;; (*) echo uv;; esac)
+UV_READY := $(if $(filter uv,$(UV)),,.venv/.uv)
 
-.venv/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
-		|| { echo "taxi_assets needs Python 3.10 or newer, found $$($(PYTHON) --version). Name one: make PYTHON=python3.12 …"; exit 1; }
-	@if command -v uv >/dev/null; then uv venv --quiet --allow-existing --python $(PYTHON) .venv; \
-	else $(PYTHON) -m venv .venv; fi
+# Whether the Python of an environment runs and is still the version that its packages were installed for: it is a link
+# to one of the machine's, which may have been removed or replaced since.
+works = $(1)/bin/python -Ic 'import os, sys, sysconfig; sys.exit(not os.path.isdir(sysconfig.get_path("purelib")))' 2>/dev/null
+SET_UP := { test -e .venv/.runtime && $(call works,.venv); }
+exists = { for found in $(1); do test ! -e "$$found" || break; done; test -e "$$found"; }
+ANY_SERVER := $(call exists,"$${TAXI_DATA_DIR:-data}/postgres" $(DEMO_GCP)/postgres)
+ANY_DATA := $(call exists,"$${TAXI_DATA_DIR:-data}" "$${DAGSTER_HOME:-.dagster}" data .dagster)
 
-$(BIN)/uv: .venv/bin/python $(UV_LOCK)
+install = $(BIN)/python -I .ci/half_made.py .venv \
+	&& $(UV) pip install --quiet --python $(BIN)/python --require-hashes -r
+
+# Looked at each time (FORCE). The file's time only changes when something was made, and only then the rest follows.
+.venv/.python: FORCE
+	@if test -e $@ && $(call works,.venv); then exit; fi; \
+	"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+		|| { echo "taxi_assets needs Python 3.10 or newer, found $$("$(PYTHON)" --version). Name one: make PYTHON=python3.12 …"; exit 1; }; \
+	$(call works,.venv) || { test ! -e .venv || echo "Making .venv again: its Python does not run …"; rm -rf .venv; }; \
+	"$(PYTHON)" -I .ci/half_made.py .venv; \
+	if test $(UV) = uv; then uv venv --quiet --allow-existing --python "$(PYTHON)" .venv; else "$(PYTHON)" -m venv .venv; fi \
+		|| { echo "$(PYTHON) cannot make .venv; see above. On Debian and Ubuntu it needs the package python3-venv, or uv."; exit 1; }; \
+	touch $@
+
+# A .venv that was made by uv, which is gone since, has no pip.
+.venv/.uv: .venv/.python $(UV_LOCK)
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip --default-pip >/dev/null
+	@$(BIN)/python -I .ci/half_made.py .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(UV_LOCK)
 	@touch $@
 
-.venv/.runtime: .venv/bin/python $(UV) requirements.lock pyproject.toml
+.venv/.runtime: .venv/.python $(UV_READY) requirements.lock pyproject.toml
 	@echo "Setting up .venv from requirements.lock …"
-	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(install) requirements.lock
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
 .venv/.dev: .venv/.runtime requirements-dev.lock
 	@echo "Adding the test tools from requirements-dev.lock …"
-	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.lock
+	@$(install) requirements-dev.lock
 	@touch $@
 
 .venv/.bench: .venv/.runtime requirements-bench.lock
 	@echo "Adding what we are measured against from requirements-bench.lock …"
-	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements-bench.lock
+	@$(install) requirements-bench.lock
 	@touch $@
 
 # bqemulator wants Python 3.11 and pins that clash with ours, hence an environment of its own. Where no such Python is
 # found, everything else works, and the tests that need the emulators say that they did not run.
-.venv-emulators/.ready: .venv/bin/python $(UV) requirements-emulators.lock
-	@echo "Setting up .venv-emulators from requirements-emulators.lock …"
-	@mkdir -p .venv-emulators && rm -f .venv-emulators/.no-python
-	@if UV_PYTHON_DOWNLOADS=never $(UV) venv --quiet --allow-existing --python '>=3.11' .venv-emulators; then \
-		$(UV) pip install --quiet --python .venv-emulators/bin/python --require-hashes -r requirements-emulators.lock; \
+.venv-emulators/.python: .venv/.python $(UV_READY) FORCE
+	@if test -e $@ && $(call works,.venv-emulators); then exit; fi; \
+	rm -rf .venv-emulators && mkdir .venv-emulators; \
+	if UV_PYTHON_DOWNLOADS=never $(UV) venv --quiet --allow-existing --python '>=3.11' .venv-emulators; then touch $@; \
 	else touch .venv-emulators/.no-python; echo "The emulators need Python 3.11 or newer; none was found, so they are left out."; fi
+
+.venv-emulators/.ready: .venv-emulators/.python requirements-emulators.lock
+	@test -e .venv-emulators/.no-python || { \
+		echo "Setting up .venv-emulators from requirements-emulators.lock …"; \
+		$(BIN)/python -I .ci/half_made.py .venv-emulators \
+		&& $(UV) pip install --quiet --python .venv-emulators/bin/python --require-hashes -r requirements-emulators.lock; }
 	@touch $@
 
 COMPILE := pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-annotate \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 
-lock: $(UV) ## Resolve the dependencies of pyproject.toml again
+lock: .venv/.python $(UV_READY) ## Resolve the dependencies of pyproject.toml again
 	$(UV) $(COMPILE) --group pyproject.toml:uv -o $(UV_LOCK)
 	$(UV) $(COMPILE) pyproject.toml --group build -o requirements.lock
 	$(UV) $(COMPILE) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock

