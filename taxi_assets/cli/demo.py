@@ -39,7 +39,7 @@ DEMO = {"demo": "true"}
 
 @dataclass(frozen=True)
 class ShownMonth:
-    """One line of the table at the end. Rows are counted in each store, seconds come from the asset's metadata."""
+    """One line of the table at the end. Rows are counted where they lie, seconds come from the assets' metadata."""
 
     month: TripMonth
     published: int
@@ -111,7 +111,8 @@ def _shown_months(settings: Settings, instance: dg.DagsterInstance) -> list[Show
     for month in (TripMonth(dataset, key) for dataset in DATASETS_SHOWN for key in MONTHS_SHOWN):
         raw = read_manifest(settings.data_dir.raw_dir(month.dataset), month)
         clean, rejected = rows_of(settings.data_dir, month)
-        layers = [_metadata(instance, [layer, month.table], month.month) for layer in ("raw", "clean", "postgres")]
+        to_postgres = [_metadata(instance, [layer, month.table], month.month) for layer in ("raw", "clean", "postgres")]
+        copies = [_metadata(instance, [layer, month.table], month.month) for layer in ("lake", "warehouse")]
         shown.append(
             ShownMonth(
                 month=month,
@@ -119,8 +120,8 @@ def _shown_months(settings: Settings, instance: dg.DagsterInstance) -> list[Show
                 clean=clean,
                 rejected=rejected,
                 postgres=count_month(conninfo, month),
-                seconds=sum(float(layer["seconds"].value) for layer in layers),
-                unchanged=all(layer["unchanged"].value for layer in layers),
+                seconds=sum(float(layer["seconds"].value) for layer in to_postgres),
+                unchanged=all(layer["unchanged"].value for layer in (*to_postgres, *copies)),
             )
         )
     return shown
@@ -146,7 +147,7 @@ def _show(shown: list[ShownMonth], console: Console) -> None:
         table.add_row(line.month.dataset, line.month.month, *(f"{count:,}" for count in counts), f"{line.seconds:.2f}")
     console.print(table, soft_wrap=False)
     if all(line.unchanged for line in shown):
-        console.print("Nothing changed: every month was there already, so no file and no table was written.")
+        console.print("Nothing changed: every month was there already, so no file and no table of trips was written.")
 
 
 def _say_where_the_zones_are(instance: dg.DagsterInstance, console: Console) -> None:
@@ -163,9 +164,11 @@ def _say_where_to_look(settings: Settings, console: Console) -> None:
     dev, psql, stop = (command(name, data_dir=folder) for name in ("dev", "psql", "stop"))
     lines = [f"The files are in {folder}, Dagster's records in {os.environ['DAGSTER_HOME']}."]
     if settings.bigquery_emulator_host:
-        lines.append("The bucket and the BigQuery dataset are gone now: they end with their emulators. What is left:")
+        lines.append(
+            "The bucket and the BigQuery dataset are gone now, with their emulators. What is left can be seen:"
+        )
     lines += [
-        f"Next: `{dev}` opens the Dagster UI, where these runs and what they say of each month can be seen.",
+        f"`{dev}` opens the Dagster UI, where these runs and what they say of each month can be seen.",
         f"`{psql}` opens psql on the tables in Postgres; `{stop}` stops the embedded server.",
     ]
     for line in lines:
