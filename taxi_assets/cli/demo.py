@@ -24,7 +24,7 @@ from taxi_assets.errors import NotMaterializedError, SettingsError
 from taxi_assets.installation import command
 from taxi_assets.orchestration.assets.inputs import raw_zones
 from taxi_assets.orchestration.automation.jobs import LOAD_JOBS, LOAD_ZONES
-from taxi_assets.orchestration.layers import CLEAN, POSTGRES, RAW, WAREHOUSE
+from taxi_assets.orchestration.layers import CLEAN, LAYERS, POSTGRES, RAW, WAREHOUSE
 from taxi_assets.orchestration.names import ROW_COUNT, SECONDS, TABLE_NAME, UNCHANGED
 from taxi_assets.orchestration.records import latest_metadata
 from taxi_assets.orchestration.resources.targets import trips_database
@@ -41,7 +41,7 @@ DEMO = {"demo": "true"}
 
 @dataclass(frozen=True)
 class ShownMonth:
-    """One line of the table at the end. Rows are counted in each store, seconds come from the asset's metadata."""
+    """One line of the table at the end. Rows are counted where they lie, seconds come from the assets' metadata."""
 
     month: TripMonth
     published: int
@@ -111,7 +111,7 @@ def _shown_months(settings: Settings, instance: dg.DagsterInstance) -> list[Show
     for month in (TripMonth(dataset, key) for dataset in DATASETS_SHOWN for key in MONTHS_SHOWN):
         raw = read_raw(month, settings.data_dir)
         clean, rejected = rows_of(month, settings.data_dir)
-        layers = [latest_metadata(instance, layer.key(month.table), month.month) for layer in (RAW, CLEAN, POSTGRES)]
+        recorded = {layer: latest_metadata(instance, layer.key(month.table), month.month) for layer in LAYERS.values()}
         shown.append(
             ShownMonth(
                 month=month,
@@ -119,8 +119,8 @@ def _shown_months(settings: Settings, instance: dg.DagsterInstance) -> list[Show
                 clean=clean,
                 rejected=rejected,
                 postgres=count_month(conninfo, month),
-                seconds=sum(float(layer[SECONDS]) for layer in layers),
-                unchanged=all(layer[UNCHANGED] for layer in layers),
+                seconds=sum(float(recorded[layer][SECONDS]) for layer in (RAW, CLEAN, POSTGRES)),
+                unchanged=all(metadata[UNCHANGED] for metadata in recorded.values()),
             )
         )
     return shown
@@ -138,7 +138,7 @@ def _show(shown: list[ShownMonth], console: Console) -> None:
         table.add_row(line.month.dataset, line.month.month, *(f"{count:,}" for count in counts), f"{line.seconds:.2f}")
     console.print(table, soft_wrap=False)
     if all(line.unchanged for line in shown):
-        console.print("Nothing changed: every month was there already, so no file and no table was written.")
+        console.print("Nothing changed: every month was there already, so no file and no table of trips was written.")
 
 
 def _say_where_the_zones_are(instance: dg.DagsterInstance, console: Console) -> None:
@@ -154,9 +154,11 @@ def _say_where_to_look(settings: Settings, console: Console) -> None:
     dev, psql, stop = (command(name, data_dir=folder) for name in ("dev", "psql", "stop"))
     lines = [f"The files are in {folder}, Dagster's records in {os.environ['DAGSTER_HOME']}."]
     if settings.bigquery_emulator_host:
-        lines.append("The bucket and the BigQuery dataset are gone now: they end with their emulators. What is left:")
+        lines.append(
+            "The bucket and the BigQuery dataset are gone now, with their emulators. What is left can be seen:"
+        )
     lines += [
-        f"Next: `{dev}` opens the Dagster UI, where these runs and what they say of each month can be seen.",
+        f"`{dev}` opens the Dagster UI, where these runs and what they say of each month can be seen.",
         f"`{psql}` opens psql on the tables in Postgres; `{stop}` stops the embedded server.",
     ]
     for line in lines:

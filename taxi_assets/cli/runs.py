@@ -126,15 +126,19 @@ def _leave_ctrl_c_to_the_main_thread() -> None:
 
 def _end(run_id: str, instance: dg.DagsterInstance, bar: RunBar) -> NoReturn:
     """Records that a run was cancelled, and leaves at once: every step bears to be killed."""
-    run = instance.get_run_by_id(run_id)
-    if run is not None and not run.is_finished:
-        instance.report_run_canceled(run)
-        if instance.event_log_storage.supports_global_concurrency_limits:
-            instance.event_log_storage.free_concurrency_slots_for_run(run_id)
-    bar.stop()
-    bar.console.print(STOPPED)
-    bar.console.file.flush()
-    os._exit(INTERRUPTED)
+    # A second Ctrl-C ends it whatever the database does.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        run = instance.get_run_by_id(run_id)
+        if run is not None and not run.is_finished:
+            instance.report_run_canceled(run)
+            if instance.event_log_storage.supports_global_concurrency_limits:
+                instance.event_log_storage.free_concurrency_slots_for_run(run_id)
+    finally:
+        bar.stop()
+        bar.console.print(STOPPED)
+        bar.console.file.flush()
+        os._exit(INTERRUPTED)
 
 
 def failures_of(result: dg.ExecuteInProcessResult) -> Sequence[dg.DagsterEvent]:

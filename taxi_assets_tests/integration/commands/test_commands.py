@@ -185,7 +185,8 @@ def test_emulators_say_what_cannot_be_run_between_them(environment: dict[str, st
 def test_every_command_of_the_documentation_exists() -> None:
     pages = [PROJECT_ROOT / "README.md", *(PROJECT_ROOT / "docs").glob("*.md")]
     text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
-    typed = set(re.findall(r"(?:^ *|`)\S*python -m taxi_assets ([^#`\n]+)", text, re.MULTILINE))
+    assert set(re.findall(r"python -m taxi_assets (\w+)", text)) <= set(COMMANDS)
+    typed = re.findall(r"^ *\S*python -m taxi_assets ([^#`\n]+)", text, re.MULTILINE)
     assert len(typed) >= 6
     for words in typed:
         assert _parser().parse_args(words.split()).command in COMMANDS
