@@ -7,6 +7,7 @@ schedules, which dagster.yaml keeps for a while; it can do no more than that.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import dagster as dg
 from pydantic import Field
@@ -22,7 +23,7 @@ from taxi_assets.orchestration.resources.local_files import LocalFiles
 from taxi_assets.orchestration.resources.postgres import Postgres
 from taxi_assets.orchestration.resources.warehouse import WarehouseResource
 from taxi_assets.steps.files.clean_file import rows_of
-from taxi_assets.steps.files.raw_file import RawFile, read_raw
+from taxi_assets.steps.files.raw_file import RawFile, manifest_path, read_raw
 from taxi_assets.steps.lake.copy import lake_rows
 from taxi_assets.steps.lake.lake import Lake, raw_name
 from taxi_assets.steps.warehouse.warehouse import Warehouse
@@ -61,7 +62,9 @@ class RawVerdict:
 def raw_files(data_dir: DataDir, datasets: Sequence[str]) -> Iterator[tuple[TripMonth, RawFile]]:
     """Every raw file that is there, by dataset and month."""
     for dataset in datasets:
-        for manifest in sorted(data_dir.raw_dir(dataset).glob(f"{dataset}_tripdata_????-??.manifest.json")):
+        for manifest in sorted(
+            data_dir.raw_dir(dataset).glob(manifest_path(Path(), f"{dataset}_tripdata_????-??").name)
+        ):
             month = TripMonth.from_file_name(manifest.name)
             raw = read_raw(month, data_dir)
             if raw is not None:

@@ -16,6 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
 
 from taxi_assets.errors import StorageFullError, StoreAccessError, StoreUnavailableError, TaxiAssetsError
+from taxi_assets.steps.files.disk import is_full
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -78,7 +79,7 @@ def store_errors(place: str) -> Generator[None]:
 
 def _translated(error: psycopg.Error, place: str) -> TaxiAssetsError | None:
     said, state = str(error).strip(), error.sqlstate
-    if isinstance(error, psycopg.errors.DiskFull) or "No space left on device" in said:
+    if isinstance(error, psycopg.errors.DiskFull) or is_full(error):
         return StorageFullError(
             f"{place}: a disk is full ({said}). The months that were there are untouched; free space and run this again"
         )

@@ -91,6 +91,7 @@ def _numbered(month: TripMonth, lines: range, seed: str, rejected_share: float) 
         f"SELECT range AS line FROM range({lines.start}, {lines.stop})",
         repeat=Dice(seed, "line").below("repeat", PARTS),
         repeat_before=Dice(seed, "(line - 1)").below("repeat", PARTS),
+        # The name of the dice is part of the recipe: another one would make other months.
         rejected=Dice(seed, "line").below("refused", 10 * PARTS),
     )
     source = with_columns(
