@@ -28,8 +28,8 @@ from benchmarks.rig.workshop import DATASET, FIRST_MONTH, Workshop
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
+from taxi_assets.steps.clean import csv_queries
 from taxi_assets.steps.clean.clean import clean_month
-from taxi_assets.steps.clean.clean import csv_queries as clean_csv
 from taxi_assets.steps.files.raw_file import CleanMonth, RawFile
 from taxi_assets.steps.files.sql import escape_glob, literal
 from taxi_assets.steps.postgres.load import load_month, prepare_database
@@ -105,12 +105,12 @@ def _clean_variants(raw: RawFile, folder: Path) -> dict[str, Callable[[], Taken]
 
 def _buffer_variants(raw: RawFile, folder: Path) -> dict[str, Callable[[], Taken]]:
     def cleaned(megabytes: int) -> Taken:
-        chosen = clean_csv.BUFFER_BYTES
-        clean_csv.BUFFER_BYTES = dict.fromkeys(chosen, megabytes << 20)
+        chosen = csv_queries.BUFFER_BYTES
+        csv_queries.BUFFER_BYTES = dict.fromkeys(chosen, megabytes << 20)
         try:
             return _cleaned(raw, folder)
         finally:
-            clean_csv.BUFFER_BYTES = chosen
+            csv_queries.BUFFER_BYTES = chosen
 
     return {f"{megabytes} MB": lambda megabytes=megabytes: cleaned(megabytes) for megabytes in (1, 2, 4, 8, 16, 32)}
 
