@@ -26,7 +26,11 @@ def run(job: Job, parts: dict[str, float]) -> None:
         RuntimeError: It failed.
     """
     from dagster import DagsterInstance
-    from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
+
+    from taxi_assets.orchestration.dagster_internals.runs import (
+        ASSET_PARTITION_RANGE_END_TAG,
+        ASSET_PARTITION_RANGE_START_TAG,
+    )
 
     defs = graph_calls.definitions()
     months = job.month_keys

@@ -104,9 +104,9 @@ class _StandIn:
 
     def __init__(self, job: Job) -> None:
         from dagster import AssetKey
-        from dagster._core.storage.tags import ASSET_PARTITION_RANGE_START_TAG
 
         from taxi_assets.orchestration import names
+        from taxi_assets.orchestration.dagster_internals.runs import ASSET_PARTITION_RANGE_START_TAG
 
         self.partition_keys = job.month_keys
         # Tagged already, and with a selection that leads to no more tags: there are no records to keep them in.

@@ -63,6 +63,11 @@ def test_the_benchmark_imports_nothing_that_make_bench_does_not_install(file: Pa
 
 
 @each_file
+def test_every_module_finds_what_it_takes_from_the_package(file: Path):
+    importlib.import_module(".".join(("benchmarks", *file.relative_to(FOLDER).with_suffix("").parts)))
+
+
+@each_file
 def test_no_room_imports_one_above_it(file: Path):
     room = file.relative_to(FOLDER).parts[0]
     above = ROOMS[ROOMS.index(room) + 1 :] if room in ROOMS else ()
