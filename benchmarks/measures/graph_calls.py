@@ -109,6 +109,7 @@ class _StandIn:
         from taxi_assets.orchestration.dagster_internals.runs import ASSET_PARTITION_RANGE_START_TAG
 
         self.partition_keys = job.month_keys
+        self.has_partition_key, self.has_partition_key_range = False, True
         # Tagged already, and with a selection that leads to no more tags: there are no records to keep them in.
         self.run = SimpleNamespace(
             run_id="plain-calls",
