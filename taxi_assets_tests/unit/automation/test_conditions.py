@@ -22,6 +22,8 @@ from taxi_assets.orchestration.assets.materialize import materialize_months
 from taxi_assets.orchestration.assets.trip_asset import key_of, trip_asset
 from taxi_assets.orchestration.automation.conditions import SENSOR
 
+pytestmark = pytest.mark.slow
+
 YELLOW = DATASETS["yellow"]
 DEPENDENCIES = {
     "raw": [],
