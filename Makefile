@@ -29,7 +29,7 @@ test: .venv/.dev .venv/.bench .venv-emulators/.ready ## Set up and run every tes
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-quick: .venv/.dev ## Run what fits between two saves: no servers, no waiting, nothing slow (under a minute)
-	@$(BIN)/python -m pytest --quiet --numprocesses 2 --dist worksteal -m 'not slow' taxi_assets_tests/unit
+	@$(BIN)/python -m pytest --quiet --numprocesses 2 --dist loadfile -m 'not slow' taxi_assets_tests/unit
 
 test-containers: .venv/.dev ## Run the deployment in real containers and break it (needs Docker; a quarter of an hour)
 	@TAXI_CONTAINERS_REQUIRED=1 $(BIN)/python -m pytest -m containers

@@ -18,9 +18,14 @@ pytest_plugins = ("taxi_assets_tests.support.gcp_fixtures",)
 
 REAL_DATA = PROJECT_ROOT.parent / "shared" / "data"
 
+SERVERS = {"postgres_server", "emulators", "dagster_ui"}
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the tests that mostly wait first; the order is otherwise that of the files."""
+    """Marks what needs a server as slow, and puts the tests that mostly wait first; files are otherwise in order."""
+    for item in items:
+        if SERVERS.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("slow")
     items.sort(key=lambda item: item.get_closest_marker("waits") is None)
 
 

@@ -51,7 +51,7 @@ def test_a_wrong_value_is_named_with_its_fix(
     with pytest.raises(SettingsError) as caught:
         load_settings()
     assert variable in str(caught.value)
-    assert value in str(caught.value)
+    assert repr(value) in str(caught.value)
     assert fix in str(caught.value)
 
 

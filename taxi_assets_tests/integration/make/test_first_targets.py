@@ -99,7 +99,8 @@ def test_it_works_as_the_first_target_and_clean_removes_what_it_made(person: Per
     assert re.search(first.says, done.stdout), done.stdout
     assert "Traceback" not in done.stdout
     assert "not found" not in done.stdout, "a piece of the path ran as a command"
-    if target != "lock":
+    # A lock may get newer pins, the list of explained secrets other line numbers.
+    if target not in ("lock", "audit"):
         assert clone.changed() == ""
 
     cleaned = clone.make("clean", environment=uv)

@@ -23,6 +23,8 @@ from taxi_assets.orchestration.dagster_internals.runs import (
 )
 from taxi_assets.orchestration.layers import LAYERS
 
+pytestmark = pytest.mark.slow
+
 YELLOW = DATASETS["yellow"]
 ALL = tuple(LAYERS)
 AFTER_RAW = ALL[1:]

@@ -45,6 +45,7 @@ def data_dir(tmp_path: Path) -> DataDir:
 ERAS = sorted({(layout.dataset, layout.first_month) for layout in (*CSV_LAYOUTS, *PARQUET_LAYOUTS)})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dataset", "month"), ERAS)
 def test_a_file_of_every_dataset_and_era_is_recognised_by_its_contents_alone(
     made: Path, tmp_path: Path, dataset: str, month: str

@@ -32,6 +32,8 @@ from taxi_assets.settings import load_settings
 from taxi_assets.steps.raw.fetch import Probe
 from taxi_assets_tests.support.http_source import Answer, HttpSource
 
+pytestmark = pytest.mark.slow
+
 YELLOW = DATASETS["yellow"]
 RAW = dg.AssetKey(["raw", YELLOW.table])
 REPOSITORY = build_defs(load_settings(taxi_source="sample")).get_repository_def()

@@ -32,6 +32,8 @@ from taxi_assets.steps.lake.folder import FolderLake
 from taxi_assets.steps.lake.lake import clean_name, raw_name
 from taxi_assets.steps.warehouse.duckdb_views import DuckDbWarehouse
 
+pytestmark = pytest.mark.slow
+
 MONTH = TripMonth("green", "2020-01")
 OTHER = TripMonth("green", "2020-02")
 

@@ -39,6 +39,7 @@ def text(ends: str) -> str:
     return "".join(ended) + lines[-1] + last
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ends", ["crlf", "lf", "last lf", "none at last", "mixed"])
 @pytest.mark.parametrize("piece", PIECES)
 def test_every_line_arrives_once_and_in_order_wherever_threads_take_over(
@@ -53,6 +54,7 @@ def test_every_line_arrives_once_and_in_order_wherever_threads_take_over(
     assert [trip["total_amount"] for trip in rows(clean.path)] == list(range(LINES))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ends", ["crlf", "lf", "last lf", "mixed"])
 @pytest.mark.parametrize("piece", PIECES)
 def test_rejected_lines_keep_number_and_text_wherever_threads_take_over(

@@ -52,6 +52,7 @@ def test_every_layout_has_its_real_line(real_data: Path) -> None:
     assert heads == {f"{first.dataset}_tripdata_{first.month}" for first in FIRST_TRIPS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("month", RELEASES)
 def test_a_release_keeps_every_cent_of_the_text(month: str, real_data: Path, data_dir: DataDir) -> None:
     path = real_data / "releases" / "yellow" / f"yellow_tripdata_{month}.csv.gz"
@@ -91,6 +92,7 @@ def test_a_whole_month_of_tlc_parquet_keeps_every_row_and_sum(real_data: Path, d
     assert cleaned == published
 
 
+@pytest.mark.slow
 def test_clean_files_of_all_eras_have_the_registry_s_schema_and_can_be_read_together(
     real_data: Path, data_dir: DataDir
 ) -> None:
@@ -121,6 +123,7 @@ def test_clean_files_of_all_eras_have_the_registry_s_schema_and_can_be_read_toge
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("dataset", "month"), sorted({(layout.dataset, layout.first_month) for layout in (*CSV_LAYOUTS, *PARQUET_LAYOUTS)})
 )

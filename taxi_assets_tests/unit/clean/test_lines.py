@@ -236,6 +236,7 @@ def test_when_most_lines_are_bad_the_others_are_still_right(data_dir: DataDir) -
     ]
 
 
+@pytest.mark.slow
 def test_trips_keep_the_order_of_the_file_and_salvaged_ones_come_last(data_dir: DataDir) -> None:
     lines = [YELLOW_TRIP.replace("9.95", f"{number}") for number in range(150_000)]
     lines[7] = lines[7].replace("1,2019", "nobody,2019", 1)

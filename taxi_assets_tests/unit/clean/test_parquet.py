@@ -46,6 +46,7 @@ def cleaned(data_dir: DataDir, columns: dict[str, pa.Array], month: TripMonth = 
     return clean
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "array", "column", "value"),
     [

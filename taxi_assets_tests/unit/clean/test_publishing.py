@@ -23,6 +23,8 @@ from taxi_assets.steps.files.clean_file import read_clean
 from taxi_assets.steps.files.raw_file import RawFile
 from taxi_assets_tests.support.raw_months import MONTH, YELLOW_2019, YELLOW_TRIP, csv_month, parquet_month, rows
 
+pytestmark = pytest.mark.slow
+
 TWO = f"{YELLOW_2019}\n{YELLOW_TRIP}\nbad\n{YELLOW_TRIP.replace('151', 'zone')}\n"
 
 

@@ -216,6 +216,7 @@ def _copy_often(root: Path, seed: int) -> None:
         lake.put(path, clean_name(YELLOW), metadata={})
 
 
+@pytest.mark.slow
 def test_several_writers_at_once_leave_whole_files(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     writers = [context.Process(target=_copy_often, args=(tmp_path, seed)) for seed in (1, 2)]

@@ -21,6 +21,8 @@ from taxi_assets.steps.raw.fetch import fetch_month
 from taxi_assets_tests.support.http_source import HoldAfter, HttpSource
 from taxi_assets_tests.support.published_files import MONTH, PATH, csv_gz, leftovers, manifest, visible_files
 
+pytestmark = pytest.mark.slow
+
 FILE = f"{PATH}.csv.gz"
 CONTENT = csv_gz(20_000)
 DEADLINE = 60.0

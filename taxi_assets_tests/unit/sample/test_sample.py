@@ -39,6 +39,8 @@ from taxi_assets.steps.sample.layouts import (
 from taxi_assets.steps.sample.spelling import published_columns
 from taxi_assets.steps.sample.write import sample_format, sample_layout, write_sample_month, write_sample_zones
 
+pytestmark = pytest.mark.slow
+
 YELLOW = TripMonth("yellow", "2019-03")
 ADDED_UP = (
     "fare_amount",

@@ -203,6 +203,7 @@ def _load_months(root: Path, dataset: str, months: list[str]) -> None:
         assert place.load(TripMonth(dataset, month), 10).rows == 10
 
 
+@pytest.mark.slow
 def test_several_runs_at_once_lose_nothing(tmp_path: Path) -> None:
     months = ["2019-02", "2019-03"]
     context = multiprocessing.get_context("spawn")
