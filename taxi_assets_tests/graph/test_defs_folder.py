@@ -91,7 +91,7 @@ def copy(tmp_path: Path) -> Copy:
     shutil.copytree(
         PROJECT_ROOT / "taxi_assets", made.root / "taxi_assets", ignore=shutil.ignore_patterns("__pycache__")
     )
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "README.md", "LICENSE", "dagster.yaml"):
         shutil.copy(PROJECT_ROOT / name, made.root)
     made.home.mkdir()
     (made.home / "dagster.yaml").write_text("telemetry: {enabled: false}\n", encoding="utf-8")
