@@ -25,7 +25,7 @@ from taxi_assets.orchestration.dagster_internals.runs import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
 )
-from taxi_assets.orchestration.records import failure_reason
+from taxi_assets.orchestration.records import failure_reasons
 
 
 def terminal() -> Console:
@@ -151,8 +151,8 @@ def say_failures(result: dg.ExecuteInProcessResult, console: Console) -> None:
     """Prints what a person should read of each failure, a line for each month."""
     for failure in failures_of(result):
         where = _asset(failure.step_key or failure.job_name or "run")
-        for line in failure_reason(failure).splitlines():
-            console.print(Text(f"{where}:", "red"), line)
+        for reason in failure_reasons(failure):
+            console.print(Text(f"{where}:", "red"), reason)
 
 
 def _asset(step_key: str) -> str:

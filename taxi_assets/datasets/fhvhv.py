@@ -17,7 +17,7 @@ FHVHV = Dataset(
     title="High-volume for-hire vehicles",
     description=(
         "Trips of companies that dispatch more than 10,000 trips a day in New York, such as Uber and Lyft. "
-        "Fares and pay are in the Parquet files only."
+        "Fares and pay are in the Parquet edition only."
     ),
     first_month="2019-02",
     pickup="pickup_datetime",

@@ -37,3 +37,9 @@ def failure_reason(event: DagsterEvent) -> str:
     while error and error.cause:
         error = error.cause
     return (error.message.strip() if error else event.message) or "no reason given"
+
+
+def failure_reasons(event: DagsterEvent) -> list[str]:
+    """The same a month, where the failure tells it of each, as our assets' do; else the one reason."""
+    data = event.step_failure_data.user_failure_data if event.is_step_failure else None
+    return [str(said.value) for said in data.metadata.values()] if data and data.metadata else [failure_reason(event)]

@@ -62,7 +62,7 @@ class RawFile(PublishedFile):
     month: TripMonth
 
 
-_FORMAT_KEY = "file_format"
+_FORMAT_KEY = "edition"
 """What manifests have called the format since the first one; old ones are read, and new ones stay readable."""
 
 

@@ -15,7 +15,7 @@ import requests
 
 from taxi_assets.cli import emulators as module
 from taxi_assets.cli.emulators import running_emulators
-from taxi_assets.errors import SettingsError
+from taxi_assets.errors import SettingsError, StoreUnavailableError
 from taxi_assets.settings import PROJECT_ROOT
 
 DEADLINE = 60.0
@@ -75,7 +75,7 @@ def test_an_emulator_that_cannot_start_says_why(tmp_path: Path, monkeypatch: pyt
         taken = int(first.storage_host.rsplit(":", 1)[1])
         monkeypatch.setattr(module, "_free_ports", lambda count: [taken] * count)
         began = time.monotonic()
-        with pytest.raises(module.PassingError, match="ended while it started"), running_emulators(tmp_path):
+        with pytest.raises(StoreUnavailableError, match="ended while it started"), running_emulators(tmp_path):
             pytest.fail("two servers on one port")
         assert time.monotonic() - began < DEADLINE
 
