@@ -88,7 +88,7 @@ def die(*arguments, **named):
     os.kill(os.getpid(), signal.SIGKILL)
 if layer == "postgres":
     import taxi_assets.steps.postgres.load as step
-    step._swap = die
+    step.swap_in = die
 else:
     replace = Path.replace
     def replace_or_die(self, target):

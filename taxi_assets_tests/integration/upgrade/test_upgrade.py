@@ -22,7 +22,7 @@ from dagster import AssetKey, DagsterInstance, DagsterRunStatus
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.embedded_postgres.server import EmbeddedPostgres
-from taxi_assets.orchestration.automation.new_months import held_version
+from taxi_assets.orchestration.automation.new_months import materialized_version
 from taxi_assets.orchestration.resources.source import Source
 from taxi_assets.settings import PROJECT_ROOT
 from taxi_assets_tests.integration.upgrade.make_old_data import ARCHIVE, DUMP, LAYERS, MADE_IN, MONTHS, ROWS
@@ -166,7 +166,7 @@ def test_zones_that_are_there_are_left_alone(upgraded: Upgraded) -> None:
 @pytest.mark.parametrize("month", HELD, ids=str)
 def test_the_sensor_knows_which_version_is_held(upgraded: Upgraded, month: TripMonth) -> None:
     answer = Source(source="sample", sample_rows=ROWS).probe(month)
-    held = held_version(upgraded.graph.instance, month)
+    held = materialized_version(upgraded.graph.instance, month)
     assert answer.published
     assert (held.validator, held.landed) == (answer.validator, False)
 
