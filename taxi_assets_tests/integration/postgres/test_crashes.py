@@ -33,7 +33,7 @@ JANUARY = TripMonth("yellow", "2019-01")
 LOADER = """
 import pickle, sys, time
 from taxi_assets.steps.postgres import load as load_postgres
-from taxi_assets.steps.postgres import copy_streams as postgres_copy
+from taxi_assets.steps.postgres import copy_streams as postgres_copy, swap
 clean, conninfo, phase = pickle.load(sys.stdin.buffer)
 
 def stay(*_, **__):
@@ -55,7 +55,7 @@ if phase == "copied":
 if phase == "finished":
     load_postgres.swap_in = stay
 if phase == "swapping":
-    load_postgres.attached_partition = after(load_postgres.attached_partition)
+    swap.attached_partition = after(swap.attached_partition)
     load_postgres._holds = lambda *_: False
 if phase == "waiting":
     print("there", flush=True)
