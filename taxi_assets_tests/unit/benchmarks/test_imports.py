@@ -55,6 +55,8 @@ def found_by_make_bench() -> set[str]:
     return {*found, *sys.stdlib_module_names, "benchmarks", "taxi_assets"}
 
 
+# It needs the packages of `make bench`, which `make test-quick` does not set up.
+@pytest.mark.slow
 @each_file
 def test_the_benchmark_imports_nothing_that_make_bench_does_not_install(file: Path, found_by_make_bench: set[str]):
     others = {name.split(".")[0] for name in imported(file)} - found_by_make_bench
