@@ -86,10 +86,9 @@ class Trips:
         """
         import duckdb
 
-        from taxi_assets.steps.files.sql import escape_glob, identifier
+        from taxi_assets.steps.files.sql import identifier, parquet_scan
 
-        paths = [escape_glob(str(path)) for path in self.paths]
-        months = (connection or duckdb.connect()).read_parquet(paths, union_by_name=True)
+        months = (connection or duckdb.connect()).sql(f"FROM {parquet_scan(*self.paths, union_by_name=True)}")
         present = set(months.columns)
         return months.project(
             ", ".join(

@@ -27,7 +27,7 @@ from taxi_assets.orchestration.names import (
 )
 from taxi_assets.steps.files.clean_file import CleanFile
 from taxi_assets.steps.files.raw_file import PublishedFile
-from taxi_assets.steps.files.sql import escape_glob, identifier
+from taxi_assets.steps.files.sql import identifier, parquet_scan
 from taxi_assets.steps.lake.copy import LakeMonth
 from taxi_assets.steps.raw.sources import validator_of
 from taxi_assets.steps.warehouse.warehouse import WarehouseMonth
@@ -121,7 +121,7 @@ def preview(parquet: Path) -> str:
     import duckdb
 
     with duckdb.connect() as connection:
-        relation = connection.read_parquet(escape_glob(str(parquet))).limit(PREVIEW_ROWS)
+        relation = connection.sql(f"FROM {parquet_scan(parquet)} LIMIT {PREVIEW_ROWS}")
         names, rows = relation.columns, relation.fetchall()
     header = "| column | " + " | ".join(f"row {number}" for number in range(1, len(rows) + 1)) + " |"
     lines = [header, "|---" * (len(rows) + 1) + "|"]
@@ -137,8 +137,7 @@ def pickups_by_hour(parquet: Path, dataset: Dataset, month: TripMonth) -> str:
 
     with duckdb.connect() as connection:
         counted = connection.execute(
-            f"SELECT hour({identifier(dataset.pickup)}) AS hour, count(*) FROM read_parquet(?) GROUP BY hour",
-            [escape_glob(str(parquet))],
+            f"SELECT hour({identifier(dataset.pickup)}) AS hour, count(*) FROM {parquet_scan(parquet)} GROUP BY hour"
         ).fetchall()
     pickups = dict(counted)
     highest = max(pickups.values(), default=1)

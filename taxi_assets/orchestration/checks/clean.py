@@ -18,7 +18,7 @@ from taxi_assets.orchestration.layers import CLEAN
 from taxi_assets.orchestration.resources.local_files import LocalFiles
 from taxi_assets.steps.files.clean_file import rows_of
 from taxi_assets.steps.files.raw_file import read_raw
-from taxi_assets.steps.files.sql import escape_glob, identifier
+from taxi_assets.steps.files.sql import identifier, parquet_scan
 
 ACCOUNTED_FOR = MonthCheck(
     "every_line_accounted_for",
@@ -76,9 +76,10 @@ def contents_as_registered(month: TripMonth, dataset: Dataset, data_dir: DataDir
     """Reads the clean file's own schema and statistics; it trusts nothing that the clean step reported."""
     import duckdb
 
-    path = escape_glob(str(data_dir.clean(month)))
+    path = data_dir.clean(month)
+    trips = parquet_scan(path)
     with duckdb.connect() as connection:
-        described = connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [path]).fetchall()
+        described = connection.execute(f"DESCRIBE FROM {trips}").fetchall()
         found = [(str(name), str(kind)) for name, kind, *_ in described]
         expected = [(column.name, column.type.duckdb) for column in dataset.table_columns]
         if found != expected:
@@ -86,8 +87,8 @@ def contents_as_registered(month: TripMonth, dataset: Dataset, data_dir: DataDir
             return Finding(passed=False, figures={"columns": "differ"}, note=f"{path}: columns differ: {differing}")
         counted = connection.execute(
             f"SELECT count(*) FILTER ({identifier(dataset.pickup)} IS NULL), "
-            "count(*) FILTER (file_month IS DISTINCT FROM ?) FROM read_parquet(?)",
-            [month.first_day, path],
+            f"count(*) FILTER (file_month IS DISTINCT FROM ?) FROM {trips}",
+            [month.first_day],
         ).fetchone()
     no_pickup, other_month = counted or (0, 0)
     return Finding(

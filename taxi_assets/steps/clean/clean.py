@@ -33,7 +33,7 @@ from taxi_assets.steps.files.disk import full_disk_reported
 from taxi_assets.steps.files.duckdb_connection import errors_explained, reporting, working_connection
 from taxi_assets.steps.files.progress import OnProgress, no_progress
 from taxi_assets.steps.files.raw_file import RawFile
-from taxi_assets.steps.files.sql import escape_glob, literal
+from taxi_assets.steps.files.sql import literal, parquet_scan
 
 CLEAN_VERSION = 1
 """Raised when the same file would come out differently though neither registry nor rules changed."""
@@ -176,7 +176,7 @@ class _Making:
         sound_file = self.clean_file.with_name(self.clean_file.name.replace(".partial", "-sound.partial"))
         self.clean_file.rename(sound_file)
         try:
-            sound_trips = f"SELECT * FROM read_parquet({literal(escape_glob(str(sound_file)))})"
+            sound_trips = f"FROM {parquet_scan(sound_file)}"
             salvaged_trips = queries.salvaged_trips(_DOUBTFUL)
             self._copy(f"{sound_trips} UNION ALL ({salvaged_trips})", self.clean_file, figures)
         finally:

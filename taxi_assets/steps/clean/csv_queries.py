@@ -110,7 +110,8 @@ class CsvQueries:
 
     def _read_csv(self, delimiter: str, columns: str) -> str:
         return (
-            f"read_csv({literal(escape_glob(str(self.raw.path)))}, auto_detect = false, header = false, "
+            f"read_csv({literal(escape_glob(str(self.raw.path)))}, hive_partitioning = false, "
+            "auto_detect = false, header = false, "
             f"skip = {self.layout.skip}, delim = {literal(delimiter)}, quote = '', escape = '', "
             f"nullstr = {literal(_NO_NULL)}, strict_mode = false, null_padding = true, "
             f"new_line = '{self.line_end}', parallel = {str(self.parallel).lower()}, "

@@ -13,7 +13,7 @@ from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.steps.clean.rules import DUPLICATES, OddRule, odd_rules
 from taxi_assets.steps.files.duckdb_connection import errors_explained, working_connection
-from taxi_assets.steps.files.sql import escape_glob, identifier, literal
+from taxi_assets.steps.files.sql import identifier, parquet_scan
 
 
 def count_oddities(path: Path, month: TripMonth) -> dict[str, int]:
@@ -33,7 +33,7 @@ def count_oddities(path: Path, month: TripMonth) -> dict[str, int]:
     rules = odd_rules(dataset)
     counts = ", ".join(_count(rule, dataset) for rule in rules)
     bounds = {"first_day": month.first_day, "next_month": month.next_month_first_day}
-    query = f"SELECT {counts} FROM read_parquet({literal(escape_glob(str(path)))})"
+    query = f"SELECT {counts} FROM {parquet_scan(path)}"
     with errors_explained(path, path.parent), working_connection(path) as connection:
         row = connection.execute(query, bounds).fetchall()[0]
     return {rule.name: int(count) for rule, count in zip(rules, row, strict=True)}

@@ -19,7 +19,7 @@ from taxi_assets.errors import LayoutError
 from taxi_assets.steps.clean.values import NULL_TYPE, cannot_fail, from_type, is_blank, rejection_reason, table_row
 from taxi_assets.steps.files.header import ColumnMap, map_columns
 from taxi_assets.steps.files.raw_file import RawFile
-from taxi_assets.steps.files.sql import escape_glob, identifier, literal
+from taxi_assets.steps.files.sql import identifier, literal, parquet_scan
 
 if TYPE_CHECKING:
     import duckdb
@@ -29,7 +29,7 @@ def describe(connection: duckdb.DuckDBPyConnection, path: Path) -> list[tuple[st
     """Names and DuckDB types of a file's columns; :data:`NULL_TYPE` where the type says that there are no values."""
     from pyarrow import parquet
 
-    query = f"DESCRIBE SELECT * FROM read_parquet({literal(escape_glob(str(path)))})"
+    query = f"DESCRIBE FROM {parquet_scan(path)}"
     described = connection.execute(query).fetchall()
     schema = cast("Any", parquet.read_schema(path))
     without_values = {field.name for field in schema if str(field.type) == "null"}
@@ -134,7 +134,7 @@ class ParquetQueries:
             "1 AS fields, 1 AS expected, false AS surplus_has_text, "
             f"({blank}) AS pickup_is_blank, ({self.value(pickup)}) IS NOT NULL AS pickup_is_readable"
         )
-        rows = f"read_parquet({literal(escape_glob(str(self.raw.path)))}, file_row_number = true)"
+        rows = parquet_scan(self.raw.path, file_row_number=True)
         return f"SELECT *, {rejection_reason()} AS reason FROM (SELECT *, {facts} FROM {rows})"
 
     def _is_lost(self, column: Column) -> str:

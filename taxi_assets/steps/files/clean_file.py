@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, cast
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.steps.files.formats import parquet_rows
-from taxi_assets.steps.files.sql import escape_glob, identifier
+from taxi_assets.steps.files.sql import identifier, parquet_scan
 
 FOOTER_KEY = "taxi_assets"
 """What the figures are kept under in the Parquet footer."""
@@ -116,7 +116,6 @@ def total_of(month: TripMonth, data_dir: DataDir, column: str) -> float | None:
     import duckdb
 
     with duckdb.connect() as connection:
-        found = connection.execute(
-            f"SELECT sum({identifier(column)}) FROM read_parquet(?)", [escape_glob(str(data_dir.clean(month)))]
-        ).fetchone()
+        query = f"SELECT sum({identifier(column)}) FROM {parquet_scan(data_dir.clean(month))}"
+        found = connection.execute(query).fetchone()
     return None if found is None else found[0]

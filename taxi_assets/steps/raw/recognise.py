@@ -17,7 +17,7 @@ from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import BrokenFileError, LayoutError
 from taxi_assets.steps.files.formats import Format, format_of, open_text
 from taxi_assets.steps.files.header import ColumnMap, map_columns
-from taxi_assets.steps.files.sql import identifier
+from taxi_assets.steps.files.sql import identifier, parquet_scan
 
 _NAME = re.compile(r"(yellow|green|fhvhv|fhv)_tripdata_(20\d\d-(?:0[1-9]|1[0-2]))(?!\d)", re.IGNORECASE)
 _LONGEST_HEADER = 16_384
@@ -100,7 +100,7 @@ def _column_names(path: Path, file_format: Format) -> list[str]:
 
         try:
             with duckdb.connect() as connection:
-                return connection.read_parquet(str(path)).columns
+                return connection.sql(f"FROM {parquet_scan(path)}").columns
         except duckdb.Error as error:
             raise BrokenFileError(f"{path.name}: it starts like Parquet but cannot be read: {error}") from error
     try:
@@ -117,7 +117,7 @@ def _month_of_most_trips(path: Path, file_format: Format, names: list[str], pick
 
     with duckdb.connect() as connection:
         if file_format == "parquet":
-            trips = connection.read_parquet(str(path))
+            trips = connection.sql(f"FROM {parquet_scan(path)}")
         else:
             # Some eras have more fields in a line than the header names.
             fields = [f"field {number}" for number in range(len(names) + 4)]

@@ -27,7 +27,7 @@ from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.datasets.zones import TAXI_ZONES
 from taxi_assets.errors import BrokenFileError, CountMismatchError, StoreUnavailableError
-from taxi_assets.steps.files.sql import identifier, literal
+from taxi_assets.steps.files.sql import identifier, literal, parquet_scan
 from taxi_assets.steps.warehouse.warehouse import ZONES_NAME, CleanObject, WarehouseMonth
 
 logger = logging.getLogger(__name__)
@@ -159,7 +159,7 @@ class DuckDbWarehouse:
         if not any(self._lake.glob(pattern)):
             return "WHERE false", frozenset()
         # By name: files that were cleaned before a column was known do not have it, and show NULL.
-        source = f"FROM read_parquet({literal(str(self._lake / pattern))}, union_by_name = true)"
+        source = f"FROM {parquet_scan(self._lake, pattern=pattern, union_by_name=True)}"
         described = connection.execute(f"DESCRIBE SELECT * {source}").fetchall()
         return source, frozenset(str(row[0]) for row in described)
 
