@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import stat
 import tempfile
 from dataclasses import dataclass
@@ -16,6 +15,8 @@ from pathlib import Path
 from uuid import uuid4
 
 import psutil
+from psycopg.conninfo import make_conninfo
+from psycopg.pq import PGconn, Ping
 
 from taxi_assets.embedded_postgres.account import ServerAccount
 from taxi_assets.errors import StoreAccessError
@@ -50,6 +51,11 @@ class Place:
     def socket(self) -> Path:
         """The socket that clients connect to."""
         return self.socket_folder / f".s.PGSQL.{PORT}"
+
+    @property
+    def startup_log(self) -> Path:
+        """What the server said before it began the day's log."""
+        return self.log / "startup.log"
 
     def forget_dead_server(self) -> None:
         """Removes the lock files of a server that :func:`postmaster` has found dead.
@@ -95,15 +101,13 @@ def _works_in(process: psutil.Process, folder: Path) -> bool:
         return True
 
 
-def answers(place: Place) -> bool:
-    """Whether somebody listens on the cluster's socket, which only its own server can."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.settimeout(5)
-        try:
-            probe.connect(str(place.socket))
-        except (FileNotFoundError, ConnectionRefusedError, TimeoutError):
-            return False
-    return True
+def accepts(place: Place) -> bool:
+    """Whether a server accepts connections on the cluster's socket, which only its own server can.
+
+    One that recovers from a crash listens already, and turns everybody away until it is done.
+    """
+    conninfo = make_conninfo(host=str(place.socket_folder), port=PORT, dbname="postgres", connect_timeout=5)
+    return PGconn.ping(conninfo.encode()) == Ping.OK
 
 
 def private_socket_folder(home: Path, known: Place | None, account: ServerAccount) -> Path:

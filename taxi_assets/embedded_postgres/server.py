@@ -42,7 +42,7 @@ from taxi_assets.embedded_postgres.account import (
 from taxi_assets.embedded_postgres.place import (
     PORT,
     Place,
-    answers,
+    accepts,
     is_private,
     last_words,
     owner,
@@ -59,6 +59,11 @@ ROLE = "taxi_assets"
 _SETTINGS = Path(__file__).with_name("server.conf")
 _LOCK_SECONDS = 120
 _RECOVERY_SECONDS = 600
+_ORPHAN_SECONDS = 60
+"""Processes of a server that was killed notice at once, unless the kernel keeps them in a write."""
+
+_ORPHANS = "pre-existing shared memory block"
+"""What a new server says while processes of the one before it, which was killed, still end."""
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +85,8 @@ class EmbeddedPostgres:
 
     def start(self) -> None:
         """Starts the server unless it runs; makes the cluster and the database ``ny_taxi`` when they are missing.
+
+        Returns when the server accepts connections: after a crash that is after its recovery, up to ten minutes.
 
         Raises:
             StoreAccessError: The cluster belongs to somebody else or to another major version, or its password is gone.
@@ -112,10 +119,10 @@ class EmbeddedPostgres:
             return True
 
     def is_running(self) -> bool:
-        """Whether a server answers on the cluster's socket."""
+        """Whether a server accepts connections on the cluster's socket."""
         with _readable_errors(self._root):
             place = self._place()
-            return place is not None and answers(place)
+            return place is not None and accepts(place)
 
     def remove(self) -> None:
         """Stops the server and deletes the cluster with everything in it, also where it lies outside of ``root``."""
@@ -173,7 +180,7 @@ class EmbeddedPostgres:
             return f"The embedded PostgreSQL server has not been started yet; its folder will be {self._root}."
         return "\n".join(
             [
-                f"The embedded PostgreSQL server is {'running' if answers(place) else 'stopped'}.",
+                f"The embedded PostgreSQL server is {'running' if accepts(place) else 'stopped'}.",
                 f"  cluster   {place.data}",
                 f"  socket    {place.socket}",
                 f"  logs      {place.log}",
@@ -314,17 +321,24 @@ class EmbeddedPostgres:
         )
 
     def _is_up(self, place: Place, account: ServerAccount) -> bool:
-        """Whether the server runs and answers. One that starts is waited for, one without a socket is stopped."""
+        """Whether the server runs and accepts connections.
+
+        One that starts or recovers is waited for, one without a socket is stopped.
+        """
         deadline = time.monotonic() + _RECOVERY_SECONDS
         while (server := postmaster(place)) is not None:
-            if answers(place):
+            if accepts(place):
                 return True
             # Line 8 of the pid file: the server's own word that it accepts connections.
             if server.status == "ready" and not place.socket.exists():
                 logger.warning("%s: its socket was deleted while the server ran; starting it again", place.socket)
                 self._shut_down(place, account)
             elif time.monotonic() > deadline:
-                raise StoreUnavailableError(f"{place.data}: process {server.pid} does not answer; see {place.log}")
+                raise StoreUnavailableError(
+                    f"{place.data}: the embedded server (process {server.pid}) has not accepted connections for "
+                    f"{_RECOVERY_SECONDS} s; its logs in {place.log} say whether it still recovers from a crash. "
+                    "Nothing was changed; run this again when it has ended"
+                )
             else:
                 time.sleep(0.05)
         return False
@@ -335,18 +349,22 @@ class EmbeddedPostgres:
         sockets = f"unix_socket_directories = '{place.socket_folder}'\nport = {PORT}\n"
         write_private(settings, _SETTINGS.read_text(encoding="utf-8") + sockets)
         account.own(settings)
-        startup_log = place.log / "startup.log"
-        startup_log.unlink(missing_ok=True)
         # pg_ctl hands its command to a shell between double quotes: the folder goes by the environment instead.
         command = [binaries_for(account) / "pg_ctl", "start", "-w", "-s", "-t", str(_RECOVERY_SECONDS)]
-        started = account.run(
-            [*command, "-l", "log/startup.log"], cwd=place.home, env={**_environment(), "PGDATA": str(place.data)}
-        )
-        if started.returncode != 0:
-            raise StoreUnavailableError(
-                f"{place.data}: the embedded server does not start; its logs are in {place.log}. "
-                f"{started.stdout.strip()}\n{last_words(place)}"
-            )
+        command += ["-l", place.startup_log.relative_to(place.home)]
+        deadline = time.monotonic() + _ORPHAN_SECONDS
+        while True:
+            place.startup_log.unlink(missing_ok=True)
+            started = account.run(command, cwd=place.home, env={**_environment(), "PGDATA": str(place.data)})
+            if started.returncode == 0:
+                break
+            said = place.startup_log.read_text(encoding="utf-8") if place.startup_log.exists() else ""
+            if _ORPHANS not in said or time.monotonic() > deadline:
+                raise StoreUnavailableError(
+                    f"{place.data}: the embedded server does not start; its logs are in {place.log}. "
+                    f"{started.stdout.strip()}\n{last_words(place)}"
+                )
+            time.sleep(0.2)
         logger.info("Started the embedded PostgreSQL server in %s", place.data)
 
     def _shut_down(self, place: Place, account: ServerAccount) -> None:

@@ -475,3 +475,63 @@ def test_root_without_a_way_to_make_the_system_user_is_told_what_to_do(
     monkeypatch.setattr(server_account, "SYSTEM_USER", "no such:user")
     with pytest.raises(StoreAccessError, match=r"PostgreSQL does not run as root.*TAXI_POSTGRES_URL"):
         server.start()
+
+
+WRITE = """
+import sys
+import psycopg
+with psycopg.connect(sys.argv[1], autocommit=True) as connection:
+    while True:
+        connection.execute("INSERT INTO written SELECT g, repeat(md5(g::text), 20) FROM generate_series(1, 10000) g")
+        print("written", flush=True)
+"""
+
+
+def writer(server: EmbeddedPostgres) -> subprocess.Popen[str]:
+    """A process that writes until its server is gone, with two inserts behind it."""
+    command = [sys.executable, "-c", WRITE, server.conninfo()]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert process.stdout is not None
+    assert [process.stdout.readline() for _ in range(2)] == ["written\n"] * 2
+    return process
+
+
+def a_backend(server: EmbeddedPostgres, home: Path) -> int:
+    """The process that serves a writer."""
+    query = "SELECT pid FROM pg_stat_activity WHERE query LIKE 'INSERT INTO written%' LIMIT 1"
+    pid = int(ask(server, query))
+    assert psutil.Process(pid).ppid() == postmaster_pid(home)
+    return pid
+
+
+@pytest.mark.parametrize("killed", ["postmaster", "backend"])
+def test_a_start_right_after_a_crash_in_the_middle_of_writes_waits_until_queries_work(made: Made, killed: str) -> None:
+    server, home = made.server, made.home
+    with psycopg.connect(server.conninfo(), autocommit=True) as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS written (i int, x text)")
+    for _ in range(2):
+        writers = [writer(server) for _ in range(2)]
+        pid = postmaster_pid(home) if killed == "postmaster" else a_backend(server, home)
+        os.kill(pid, signal.SIGKILL)
+        if killed == "backend":
+            wait_until(lambda: not server.is_running(), "the server recovers", 30, every=0.01)
+
+        server.start()
+
+        assert int(ask(server, "SELECT count(*) FROM written")) >= 20_000
+        for process in writers:
+            process.kill()
+            process.communicate()
+
+
+def test_a_server_that_goes_on_recovering_is_named_after_the_deadline(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("taxi_assets.embedded_postgres.server._RECOVERY_SECONDS", 1)
+    postmaster = psutil.Process(postmaster_pid(made.home))
+    postmaster.suspend()
+    try:
+        with pytest.raises(StoreUnavailableError, match=r"has not accepted connections for 1 s.*run this again"):
+            made.server.start()
+    finally:
+        postmaster.resume()
