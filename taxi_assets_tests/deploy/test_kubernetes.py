@@ -1,4 +1,4 @@
-"""deploy/kubernetes/values.yaml against what Dagster's chart documents, and a run with the chart's kind of settings."""
+"""deploy/kubernetes/values.yaml: against what Dagster's chart documents, and the pods that come of it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import os
 import re
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import kubernetes_validate
+import pytest
 import yaml
 from dagster import DagsterInstance, DagsterRunStatus
 from dagster._core.definitions.reconstruct import ReconstructableRepository
@@ -19,6 +20,7 @@ from dagster._serdes import serialize_value
 
 from taxi_assets.settings import GCP_KEYS, PROJECT_ROOT, Settings
 from taxi_assets_tests.deploy.compose_file import SERVICES
+from taxi_assets_tests.deploy.pods import IMAGE, run_job
 from taxi_assets_tests.support import waiting_job
 
 TEXT = (PROJECT_ROOT / "deploy/kubernetes/values.yaml").read_text(encoding="utf-8")
@@ -85,11 +87,16 @@ DOCUMENTED: dict[str, Any] = {
             "gcsComputeLogManager": {"bucket", "localDir", "prefix", "jsonCredentialsEnvvar", "uploadInterval"},
         },
     },
-    "dagsterWebserver": {"service", "enableReadOnly", "resources", "replicaCount", "image", "workspace", "ingress"},
+    "dagsterWebserver": {
+        "service", "enableReadOnly", "resources", "replicaCount", "image", "workspace", "ingress", "podSecurityContext",
+        "securityContext",
+    },
     "ingress": {"enabled"},
     "dagsterDaemon": {
         "enabled": bool,
         "env": None,
+        "podSecurityContext": None,
+        "securityContext": None,
         "resources": None,
         "runCoordinator": {
             "enabled": bool,
@@ -156,9 +163,6 @@ def test_every_setting_is_one_of_the_projects_and_gcp_is_complete() -> None:
     assert given <= {name.upper() for name in Settings.model_fields}
     assert set(GCP_KEYS) <= given
     assert {"name": "TAXI_TARGET", "value": "gcp"} in CODE["env"]
-    assert CODE["includeConfigInLaunchedRuns"]["enabled"], (
-        "runs get these settings, this scratch and these limits of rights"
-    )
 
 
 def test_backfills_wait_for_the_code_server_as_they_do_on_one_server() -> None:
@@ -183,31 +187,120 @@ def test_no_volume_is_shared() -> None:
     mounted = {mount["mountPath"] for mount in CODE["volumeMounts"]}
     assert mounted == {"/data", "/tmp"}
     assert {"name": "TAXI_DATA_DIR", "value": "/data"} in CODE["env"]
-    assert not RUNS.get("volumes")
+    assert RUNS["volumes"] == CODE["volumes"]
 
 
-def test_each_run_is_limited_and_its_scratch_fits() -> None:
-    limits = RUNS["resources"]["limits"]
-    assert set(limits) == {"cpu", "memory", "ephemeral-storage"}
-    scratch = sum(int(volume["emptyDir"]["sizeLimit"].removesuffix("Gi")) for volume in CODE["volumes"])
-    assert scratch <= int(limits["ephemeral-storage"].removesuffix("Gi")), "a pod over its limit is evicted"
+@pytest.fixture(scope="module")
+def job(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The manifest of a run's job."""
+    return run_job(VALUES, tmp_path_factory.mktemp("instance"))
 
 
-def test_pods_are_hardened_like_the_containers() -> None:
-    assert CODE["securityContext"] == {
+@pytest.fixture(scope="module")
+def pod(job: dict[str, Any]) -> dict[str, Any]:
+    """What it says of the run's pod."""
+    return job["spec"]["template"]["spec"]
+
+
+@pytest.fixture(scope="module")
+def container(pod: dict[str, Any]) -> dict[str, Any]:
+    """The only container of a run's pod."""
+    [container] = pod["containers"]
+    return container
+
+
+def test_a_runs_job_is_what_kubernetes_understands(job: dict[str, Any]) -> None:
+    kubernetes_validate.validate(job, "1.34", strict=True)
+
+
+def test_a_run_has_its_own_limits_and_not_the_code_servers(container: dict[str, Any]) -> None:
+    assert container["resources"] == RUNS["resources"]
+    assert container["resources"]["limits"]["memory"] == "3Gi"
+    assert container["resources"] != CODE["resources"]
+
+
+def test_the_code_servers_limits_would_be_seen_in_a_run(tmp_path: Path) -> None:
+    """The switch that the chart has on by itself."""
+    [code] = yaml.safe_load(TEXT)["dagster-user-deployments"]["deployments"]
+    del code["includeConfigInLaunchedRuns"]
+    job = run_job({**VALUES, "dagster-user-deployments": {"deployments": [code]}}, tmp_path)
+    [container] = job["spec"]["template"]["spec"]["containers"]
+    assert container["resources"]["limits"]["memory"] == CODE["resources"]["limits"]["memory"]
+
+
+def test_a_runs_scratch_fits_into_its_limits(pod: dict[str, Any], container: dict[str, Any]) -> None:
+    scratch = {volume["name"]: volume["emptyDir"]["sizeLimit"] for volume in pod["volumes"]}
+    assert {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]} == {
+        "data": "/data",
+        "tmp": "/tmp",
+    }
+    assert set(scratch) == {"data", "tmp"}
+    gigabytes = sum(int(size.removesuffix("Gi")) for size in scratch.values())
+    limit = container["resources"]["limits"]["ephemeral-storage"]
+    assert gigabytes <= int(limit.removesuffix("Gi")), "a pod over its limit is evicted"
+
+
+def test_a_run_has_the_code_servers_image_settings_and_secrets(container: dict[str, Any]) -> None:
+    given = {variable["name"]: variable.get("value") for variable in container["env"]}
+    assert container["image"] == IMAGE
+    assert given.items() >= {each["name"]: each["value"] for each in CODE["env"]}.items()
+    assert len(given) == len(container["env"]), "a variable is given twice"
+    assert container["envFrom"] == [{"secretRef": secret} for secret in CODE["envSecrets"]]
+    [password] = [each for each in container["env"] if each["name"] == "DAGSTER_PG_PASSWORD"]
+    assert password["valueFrom"]["secretKeyRef"]["name"] == VALUES["global"]["postgresqlSecretName"]
+
+
+def test_a_run_may_do_no_more_than_the_containers_of_compose(pod: dict[str, Any], container: dict[str, Any]) -> None:
+    assert container["securityContext"] == {
         "allowPrivilegeEscalation": False,
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
     uid = re.search(r"--uid (\d+) --user-group --no-create-home", (PROJECT_ROOT / "Dockerfile").read_text())
     assert uid
-    assert CODE["podSecurityContext"]["runAsUser"] == int(uid[1])
-    assert CODE["podSecurityContext"]["runAsNonRoot"]
-    assert RUNS["runK8sConfig"]["podSpecConfig"]["automountServiceAccountToken"] is False
+    assert pod["securityContext"]["runAsUser"] == int(uid[1])
+    assert pod["securityContext"]["runAsNonRoot"]
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["serviceAccountName"] == VALUES["global"]["serviceAccountName"]
 
 
-def test_kubernetes_and_dagster_do_not_both_start_a_run_again() -> None:
-    assert RUNS["runK8sConfig"]["jobSpecConfig"]["backoffLimit"] == 0
+# Deployments are the chart's to write; what the values put into a pod's and a container's place is looked at here.
+STANDING: dict[str, dict[str, Any]] = {
+    "code server": CODE,
+    "webserver": VALUES["dagsterWebserver"],
+    "daemon": VALUES["dagsterDaemon"],
+}
+
+
+@pytest.mark.parametrize("name", STANDING)
+def test_what_the_values_say_of_a_standing_pod_is_what_kubernetes_understands(name: str) -> None:
+    given = STANDING[name]
+    kept = ("env", "envFrom", "resources", "securityContext", "readinessProbe", "volumeMounts")
+    manifest: dict[str, Any] = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "pod"},
+        "spec": {
+            "containers": [{"name": "it", "image": IMAGE, **{key: given[key] for key in kept if key in given}}],
+            "securityContext": given["podSecurityContext"],
+            "volumes": given.get("volumes", []),
+        },
+    }
+    kubernetes_validate.validate(manifest, "1.34", strict=True)
+
+
+@pytest.mark.parametrize("name", STANDING)
+def test_a_standing_pod_is_limited_and_does_not_run_as_root(name: str) -> None:
+    given = STANDING[name]
+    assert "memory" in given["resources"]["limits"]
+    assert given["podSecurityContext"]["runAsNonRoot"]
+    assert given["securityContext"]["allowPrivilegeEscalation"] is False
+    assert given["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+
+
+def test_kubernetes_and_dagster_do_not_both_start_a_run_again(job: dict[str, Any]) -> None:
+    assert job["spec"]["backoffLimit"] == 0
     assert VALUES["dagsterDaemon"]["runRetries"]["enabled"]
 
 
@@ -230,7 +323,7 @@ def test_what_the_chart_does_not_read_of_dagster_yaml_is_said_again() -> None:
 
 def test_a_run_pod_works_without_dagster_k8s(tmp_path: Path) -> None:
     """What a run's container executes, with the launcher that the chart writes into its dagster.yaml."""
-    assert find_spec("dagster_k8s") is None, "it is a dependency now: then this test shows nothing"
+    without = "import sys; sys.modules['dagster_k8s'] = None; from dagster.__main__ import main; main()"
     (tmp_path / "dagster.yaml").write_text(
         yaml.safe_dump(
             {
@@ -266,7 +359,7 @@ def test_a_run_pod_works_without_dagster_k8s(tmp_path: Path) -> None:
             set_exit_code_on_failure=True,
         )
         pod = subprocess.run(
-            [sys.executable, "-m", "dagster", "api", "execute_run", serialize_value(arguments)],
+            [sys.executable, "-c", without, "api", "execute_run", serialize_value(arguments)],
             env={**os.environ, "DAGSTER_HOME": str(tmp_path)},
             cwd=PROJECT_ROOT,
             capture_output=True,
