@@ -40,5 +40,6 @@ as medians and ratios. ``docs/benchmarking.md`` is for people who call it. No ro
         chart.py                the chart of the README
         report.py               Markdown and JSON
     choices.py              `python -m benchmarks.choices`: the project's settings beside their alternatives
+    scale.py                `python -m benchmarks.scale`: how far a cluster goes, reckoned from what was measured
     __main__.py             `make bench`
 """
