@@ -19,12 +19,18 @@ which ``taxi_assets/orchestration/assets/failures.py`` decides.
         ├── SourceUnavailableError the source: raw, the sensor new_months
         └── StoreUnavailableError  a store: postgres, lake, warehouse
 
-Every message says which file or setting, what happened, what was kept, and what to do next.
+Every message says which file or setting, what happened, what was kept, and what to do next. It may quote what others
+wrote, so it is said without control characters.
 """
+
+from taxi_assets.text import plain
 
 
 class TaxiAssetsError(Exception):
     """Base of every error that this project raises on purpose."""
+
+    def __str__(self) -> str:
+        return plain(super().__str__())
 
 
 class PermanentError(TaxiAssetsError):

@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, hide_input_in_errors=True)
 
     taxi_target: Target = "local"
-    taxi_source: str = "auto"
+    taxi_source: Annotated[str, Field(repr=False)] = "auto"
     taxi_data_dir: Path = Field(default_factory=default_data_dir)
     taxi_postgres_url: SecretStr | None = None
     taxi_sample_rows: Annotated[int, Field(ge=1, le=100_000_000)] = 20_000
@@ -150,5 +150,7 @@ def _explain(problem: Any) -> str:
     if field == "taxi_target":
         message = f"use one of {', '.join(get_args(Target))}"
     annotation = str(Settings.model_fields[field].annotation) if field in Settings.model_fields else ""
-    value = "(a secret, not shown)" if "SecretStr" in annotation else repr(problem["input"])
+    # A source that is no folder may be a URL, password included, with a slip in its scheme.
+    is_secret = "SecretStr" in annotation or (field == "taxi_source" and "@" in str(problem["input"]))
+    value = "(a secret, not shown)" if is_secret else repr(problem["input"])
     return f"{field.upper()}={value}: {message}"

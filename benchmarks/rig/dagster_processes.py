@@ -165,7 +165,9 @@ def _three_processes(home: Path, environment: dict[str, str], code_port: int, we
         home=home,
         environment=complete,
         code_server=process("code-server", "dagster", "api", "grpc", *code, *local, "-p", str(code_port)),
-        webserver=process("webserver", "dagster_webserver", "-w", str(workspace), *local, "-p", str(web_port)),
+        webserver=process(
+            "webserver", "taxi_assets.orchestration.webserver", "-w", str(workspace), *local, "-p", str(web_port)
+        ),
         daemon=process("daemon", "dagster._daemon", "run", "-w", str(workspace)),
     )
 

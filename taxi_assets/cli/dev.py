@@ -29,7 +29,18 @@ def run_dev(_: Namespace) -> int:
     stop = command("stop", data_dir=settings.taxi_data_dir)
     print(f"Dagster UI: http://{ADDRESS}:{port}  (Ctrl-C to stop; `{stop}` also stops the database)")
     print(f"The files are in {settings.taxi_data_dir}, Dagster's records in {dagster_home()}.", flush=True)
-    words = ["-m", "dagster", "dev", "-m", "taxi_assets.definitions", "-h", ADDRESS, "-p", str(port)]
+    words = [
+        "-m",
+        "taxi_assets.cli.guarded_dev",
+        "dagster",
+        "dev",
+        "-m",
+        "taxi_assets.definitions",
+        "-h",
+        ADDRESS,
+        "-p",
+        str(port),
+    ]
     os.execve(sys.executable, [sys.executable, *words], environment)  # noqa: S606  # no shell: the arguments are ours
 
 

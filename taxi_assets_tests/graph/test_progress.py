@@ -32,6 +32,8 @@ def test_a_slow_download_says_how_much_is_there(
     content = gzip.compress(csv_text(60_000), compresslevel=0)
     http_source.publish("yellow/yellow_tripdata_2019-01.csv.gz", content)
     http_source.misbehave(Trickle(pieces=8, pause=0.3))
+    # A URL goes by the name of its variable.
+    monkeypatch.setenv("TAXI_SOURCE", http_source.url)
     graph = Graph(tmp_path, postgres, taxi_source=http_source.url)
 
     result = graph.run("yellow", "2019-01", layers=["raw"])

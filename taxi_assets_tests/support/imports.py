@@ -23,6 +23,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parents[2] / "taxi_assets"
 
 HOUSE = (
+    "text",
     "errors",
     "installation",
     "datasets",

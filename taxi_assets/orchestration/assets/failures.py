@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dagster import Backoff, Failure, Jitter, MetadataValue, RetryPolicy
 
 from taxi_assets.errors import PassingError, TaxiAssetsError
+from taxi_assets.text import plain
 
 RETRY_PASSING = RetryPolicy(max_retries=3, delay=5, backoff=Backoff.EXPONENTIAL, jitter=Jitter.PLUS_MINUS)
 """5, 10 and 20 seconds, give or take: on top of the retries that each step makes by itself."""
@@ -51,6 +52,6 @@ def _said(error: Exception) -> str:
     if isinstance(error, TaxiAssetsError):
         return str(error)
     return (
-        f"{type(error).__name__}: {error}. This is a defect of taxi_assets, not of the file or the server: the "
-        "run's log has the traceback; please report it"
+        f"{type(error).__name__}: {plain(str(error))}. This is a defect of taxi_assets, not of the file or the server: "
+        "the run's log has the traceback; please report it"
     )

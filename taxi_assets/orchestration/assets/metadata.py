@@ -31,6 +31,7 @@ from taxi_assets.steps.files.sql import identifier, parquet_scan
 from taxi_assets.steps.lake.copy import LakeMonth
 from taxi_assets.steps.raw.sources import validator_of
 from taxi_assets.steps.warehouse.warehouse import WarehouseMonth
+from taxi_assets.text import markdown_cell, plain
 
 PREVIEW_ROWS = 5
 
@@ -59,9 +60,9 @@ def raw_metadata(raw: PublishedFile, *, unchanged: bool) -> dict[str, Any]:
         "bytes": raw.bytes,
         "uncompressed bytes": raw.uncompressed_bytes,
         SHA256: raw.sha256,
-        "etag": raw.etag or "none",
+        "etag": plain(raw.etag or "none"),
         VALIDATOR: validator_of(raw) or "none",
-        "last modified": raw.last_modified or "unknown",
+        "last modified": plain(raw.last_modified or "unknown"),
         "fetched at (UTC)": raw.fetched_at,
         "synthetic": raw.synthetic,
         UNCHANGED: unchanged,
@@ -126,7 +127,7 @@ def preview(parquet: Path) -> str:
     header = "| column | " + " | ".join(f"row {number}" for number in range(1, len(rows) + 1)) + " |"
     lines = [header, "|---" * (len(rows) + 1) + "|"]
     for position, name in enumerate(names):
-        values = " | ".join("" if row[position] is None else str(row[position]) for row in rows)
+        values = " | ".join(markdown_cell(row[position]) for row in rows)
         lines.append(f"| {name} | {values} |")
     return "\n".join(lines)
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
+from pydantic import Field
 
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.orchestration import names
@@ -23,6 +24,7 @@ from taxi_assets.orchestration.dagster_internals.runs import (
 )
 from taxi_assets.orchestration.partitions import TIMEZONE, months_of
 from taxi_assets.orchestration.records import failure_reason
+from taxi_assets.text import chat_quote
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +46,7 @@ class Alerts(dg.ConfigurableResource):  # pyright: ignore[reportMissingTypeArgum
         ui_url: ``TAXI_UI_URL``, for links.
     """
 
-    webhook: str | None
+    webhook: str | None = Field(repr=False)
     ui_url: str
 
     def send(self, text: str) -> bool:
@@ -80,7 +82,8 @@ class FailedStep:
 def failure_text(run: dg.DagsterRun, steps: Sequence[FailedStep], message: str, link: str) -> str:
     """What is said about a failed run: dataset, months, steps, error and where to look."""
     lines = [f"Failed: {run.tags.get(names.DATASET, run.job_name)} {months_in_words(run.tags)}".rstrip()]
-    lines += [f"{step.name}: {_shortened(step.error)}" for step in steps] or [_shortened(message)]
+    # Quoted: it may hold what others published, or what a server said.
+    lines += [f"{step.name}:\n{_quoted(step.error)}" for step in steps] or [_quoted(message)]
     return "\n".join([*lines, link])
 
 
@@ -94,9 +97,10 @@ def months_in_words(run_tags: Mapping[str, str]) -> str:
     return first if first == last else f"{first} to {last}"
 
 
-def _shortened(text: str) -> str:
+def _quoted(text: str) -> str:
     text = text.strip()
-    return text if len(text) <= LONGEST_ERROR else f"{text[:LONGEST_ERROR]} … (the rest is in the run's log)"
+    shortened = text if len(text) <= LONGEST_ERROR else f"{text[:LONGEST_ERROR]} … (the rest is in the run's log)"
+    return chat_quote(shortened)
 
 
 def _failed_steps(context: dg.RunFailureSensorContext) -> list[FailedStep]:

@@ -27,6 +27,7 @@ from taxi_assets.orchestration.automation.jobs import LOAD_JOBS
 from taxi_assets.orchestration.partitions import months_of
 from taxi_assets.orchestration.resources.local_files import LocalFiles
 from taxi_assets.steps.raw.recognise import LandedFile, recognise
+from taxi_assets.text import plain
 
 INTERVAL_SECONDS = 15
 """A file is left alone until it has not changed for this long."""
@@ -71,7 +72,7 @@ def accept_finished(data_dir: DataDir, cursor: Cursor) -> list[str]:
             continue
         done.append(_place(data_dir.landing / name, data_dir))
     cursor.waiting = {name: state for name, state in now.items() if (data_dir.landing / name).exists()}
-    return done
+    return [plain(line) for line in done]
 
 
 def run_requests(data_dir: DataDir, cursor: Cursor) -> list[dg.RunRequest]:

@@ -27,6 +27,7 @@ from taxi_assets.steps.files.raw_file import RawFile, manifest_path, read_raw
 from taxi_assets.steps.lake.copy import lake_rows
 from taxi_assets.steps.lake.lake import Lake, raw_name
 from taxi_assets.steps.warehouse.warehouse import Warehouse
+from taxi_assets.text import markdown_cell
 
 ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 """The states that a run does not leave any more."""
@@ -117,7 +118,13 @@ def purge_table(verdicts: Sequence[RawVerdict], *, dry_run: bool) -> str:
     """The report: a line a month, in Markdown."""
     lines = ["| dataset | month | file | MB | what | MB freed |", "|---|---|---|---:|---|---:|"]
     for verdict in verdicts:
-        what = f"kept: {verdict.kept_because}" if verdict.kept_because else "would go" if dry_run else "removed"
+        what = (
+            f"kept: {markdown_cell(verdict.kept_because)}"
+            if verdict.kept_because
+            else "would go"
+            if dry_run
+            else "removed"
+        )
         freed = 0 if verdict.kept_because else verdict.frees
         lines.append(
             f"| {verdict.month.dataset} | {verdict.month.month} | {verdict.raw.path.name} "

@@ -20,6 +20,7 @@ from dagster import (
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
+from taxi_assets.text import markdown_cell
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,4 @@ def _table(findings: Mapping[TripMonth, Finding]) -> str:
 
 
 def _shown(value: object) -> str:
-    if value is None:
-        return ""
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{value:,}" if isinstance(value, int) else markdown_cell(value)

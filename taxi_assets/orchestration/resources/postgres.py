@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dagster import ConfigurableResource
+from pydantic import Field
 
 from taxi_assets.data_dir import DataDir
 
@@ -18,7 +19,7 @@ class Postgres(ConfigurableResource):  # pyright: ignore[reportMissingTypeArgume
         data_root: ``TAXI_DATA_DIR``, below which the embedded server lives.
     """
 
-    url: str | None
+    url: str | None = Field(repr=False)
     data_root: str
 
     def conninfo(self) -> str:

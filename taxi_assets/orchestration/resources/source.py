@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dagster import ConfigurableResource
+from pydantic import Field
 
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
@@ -19,11 +20,12 @@ class Source(ConfigurableResource):  # pyright: ignore[reportMissingTypeArgument
     """The publisher of the files.
 
     Attributes:
-        source: ``TAXI_SOURCE``: ``auto``, ``datatalksclub``, ``tlc``, ``sample``, a folder, or a base URL.
+        source: ``TAXI_SOURCE``: ``auto``, ``datatalksclub``, ``tlc``, ``sample``, a folder, or a base URL. A URL, which
+            may hold a password, is given as an ``EnvVar`` so that the UI shows the variable's name in its place.
         sample_rows: ``TAXI_SAMPLE_ROWS``: data lines of a synthetic month.
     """
 
-    source: str
+    source: str = Field(repr=False)
     sample_rows: int
 
     def fetch(self, month: TripMonth, data_dir: DataDir, on_progress: OnProgress = no_progress) -> FetchedMonth:

@@ -12,19 +12,32 @@ from taxi_assets.orchestration.resources.postgres import Postgres
 from taxi_assets.orchestration.resources.source import Source
 from taxi_assets.orchestration.resources.warehouse import DuckDbResource
 from taxi_assets.settings import Settings
+from taxi_assets.steps.raw.sources import is_url, shown_url
 
 
 def resources_for(settings: Settings) -> dict[str, object]:
     """Resources by the names under which assets ask for them."""
     data_root = str(settings.taxi_data_dir)
     shared: dict[str, object] = {
-        "source": Source(source=settings.taxi_source, sample_rows=settings.taxi_sample_rows),
+        "source": Source(source=_source(settings.taxi_source), sample_rows=settings.taxi_sample_rows),
         "files": LocalFiles(root=data_root),
         "postgres": Postgres(
             url=EnvVar("TAXI_POSTGRES_URL") if settings.taxi_postgres_url else None, data_root=data_root
         ),
     }
     return shared | (_gcp(settings) if settings.taxi_target == "gcp" else _local(settings))
+
+
+def _source(value: str) -> str:
+    """A URL by the name of its variable, as it may hold a password or a token.
+
+    Raises:
+        SettingsError: The URL cannot be read; here rather than in the first run.
+    """
+    if not is_url(value):
+        return value
+    shown_url(value)
+    return EnvVar("TAXI_SOURCE")
 
 
 def _local(settings: Settings) -> dict[str, object]:

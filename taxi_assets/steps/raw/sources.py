@@ -209,10 +209,12 @@ def _split(url: str) -> SplitResult:
         _ = parts.port  # parsed, and refused, on access
     except ValueError:
         parts = None
-    if parts is None or not parts.hostname:
-        # Without the URL: a password with an unescaped slash makes it unreadable, and the password is a secret.
+    # Behind a password with an unescaped slash, question mark or hash, the rest of it would pass for path or query.
+    if parts is None or not parts.hostname or "@" in parts.path + parts.query + parts.fragment:
+        # Without the URL, as the password is a secret.
         raise SettingsError(
             "TAXI_SOURCE: the URL cannot be read (its value is not shown, it may hold a password); write it as "
-            "https://HOST/FOLDER, with special characters of a user name or password percent-encoded"
+            "https://HOST/FOLDER, with special characters of a user name or password percent-encoded (%2F for /, "
+            "%40 for @)"
         )
     return parts

@@ -119,9 +119,22 @@ def test_an_alert_says_dataset_months_step_error_and_where_to_look(
     assert set(posted) == {"text"}
     assert posted["text"].splitlines() == [
         "Failed: yellow 2019-01 to 2019-03",
-        "raw/yellow_tripdata: 2019-02: yellow 2019-02: the gzip is cut off The other 2 months of this run are done.",
+        "raw/yellow_tripdata:",
+        "```",
+        "2019-02: yellow 2019-02: the gzip is cut off The other 2 months of this run are done.",
+        "```",
         f"{UI}/runs/{result.run_id}",
     ]
+
+
+def test_what_a_file_says_is_neither_a_link_nor_a_mention_nor_a_picture(
+    instance: dg.DagsterInstance, webhook: Webhook
+) -> None:
+    error = BrokenFileError("columns: <!channel> <http://a.example|Retry> ``` ![x](http://a.example) \x1b[2J\u202e")
+    alerted(instance, fail(instance, error), Alerts(webhook=webhook.url, ui_url=UI))
+    _, block, after = webhook.posted[0]["text"].split("```")
+    assert "&lt;!channel&gt; &lt;http://a.example|Retry&gt; ''' ![x](http://a.example) \\x1b[2J\\u202e" in block
+    assert after.strip().startswith(UI)
 
 
 def test_an_error_that_nobody_foresaw_is_named_as_well(instance: dg.DagsterInstance, webhook: Webhook) -> None:
