@@ -147,6 +147,8 @@ def test_the_ui_opens_with_the_code_location_of_the_wheel(product: Product, word
             return [entry["loadStatus"] for entry in entries] == ["LOADED"]
 
         wait_until(loaded, "the UI with its code location", seconds=300)
+        guarded = requests.get(f"{url}/graphql", params={"query": query}, timeout=10).status_code
+        assert guarded == (405 if words == ["taxi_assets", "dev"] else 200), "`make dev` has the guard"
     assert written(product.packages) == before
 
 
