@@ -17,7 +17,8 @@ which ``taxi_assets/orchestration/assets/failures.py`` decides.
     │   └── NotMaterializedError   the step before: every layer after raw, load_trips, scan_trips
     └── PassingError               is retried, with longer and longer pauses
         ├── SourceUnavailableError the source: raw, the sensor new_months
-        └── StoreUnavailableError  a store: postgres, lake, warehouse
+        ├── StoreUnavailableError  a store: postgres, lake, warehouse; the data folder itself
+        └── FileChangedError       a file that another run replaced while it was read: clean, postgres, lake
 
 Every message says which file or setting, what happened, what was kept, and what to do next. It may quote what others
 wrote, so it is said without control characters.
@@ -83,6 +84,10 @@ class SourceUnavailableError(PassingError):
 
 class StoreUnavailableError(PassingError):
     """Postgres, the lake or the warehouse cannot be reached or went away in the middle of the work."""
+
+
+class FileChangedError(PassingError):
+    """A file was replaced or edited while it was read. Nothing of it was published; the next try reads the new one."""
 
 
 class NotMaterializedError(PermanentError):

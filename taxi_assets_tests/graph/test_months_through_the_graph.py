@@ -147,7 +147,7 @@ def test_rows_deleted_by_a_person_come_back_and_the_check_tells_until_then(graph
     assert graph.metadata("postgres", "yellow", "2019-01")["unchanged"] is False
 
 
-def test_a_line_that_went_missing_between_raw_and_clean_blocks_postgres(graph: Graph) -> None:
+def test_a_manifest_that_was_edited_blocks_postgres(graph: Graph) -> None:
     assert graph.run("yellow", "2019-01", layers=["raw", "clean"]).success
     manifest = graph.settings.data_dir.raw_dir("yellow") / "yellow_tripdata_2019-01.manifest.json"
     manifest.write_text(manifest.read_text().replace('"published_rows": 500', '"published_rows": 501'))

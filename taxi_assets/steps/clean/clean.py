@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,11 +30,13 @@ from taxi_assets.steps.clean.line_numbers import blank_lines_query
 from taxi_assets.steps.clean.parquet_queries import ParquetQueries, describe
 from taxi_assets.steps.clean.rules import fingerprint
 from taxi_assets.steps.files.clean_file import FOOTER_KEY, CleanFile, clean_file_of, read_clean
-from taxi_assets.steps.files.disk import full_disk_reported
+from taxi_assets.steps.files.disk import disk_errors_explained
 from taxi_assets.steps.files.duckdb_connection import errors_explained, reporting, working_connection
+from taxi_assets.steps.files.formats import open_text
 from taxi_assets.steps.files.progress import OnProgress, no_progress
 from taxi_assets.steps.files.raw_file import RawFile
 from taxi_assets.steps.files.sql import literal, parquet_scan
+from taxi_assets.steps.raw.as_fetched import as_fetched
 
 CLEAN_VERSION = 1
 """Raised when the same file would come out differently though neither registry nor rules changed."""
@@ -41,6 +44,11 @@ CLEAN_VERSION = 1
 ROW_GROUP_ROWS = 122_880
 """DuckDB's own size, and the unit in which readers work side by side."""
 
+_GZIP_NOT_READ = "GZIP"
+"""In DuckDB's errors about gzip that is valid and that it does not read: one with a comment, a checksum or the flag for
+text in its header, or with zeros after its end. The file is known to be whole, so it is unpacked by other means."""
+
+_UNPACKED_AT_A_TIME = 1 << 20
 _DOUBTFUL = "doubtful"
 _NO_REJECTED_LINES = "SELECT 0::BIGINT AS line_number, '' AS reason, '' AS line WHERE false"
 
@@ -81,24 +89,28 @@ def clean_month(
 
     Raises:
         LayoutError: The file's columns are not those of the dataset.
-        BrokenFileError: The file cannot be read, or every line of it is rejected.
+        BrokenFileError: The file cannot be read, every line of it is rejected, or it is not what was fetched.
+        FileChangedError: Another run replaced the raw file meanwhile.
         CountMismatchError: Lines of the file would be in neither or in both files.
         StorageFullError: The disk is full.
+        StoreAccessError: This account may not read the raw file or write the others.
     """
     month, identity = raw.month, content_id(raw)
     current = read_clean(month, data_dir)
     if current is not None and current.content_id == identity:
         return replace(current, unchanged=True)
     clean_path, rejected_path = data_dir.clean(month), data_dir.rejected(month)
-    remove_leftovers(clean_path)
-    remove_leftovers(rejected_path)
-    clean_path.parent.mkdir(parents=True, exist_ok=True)
+    with disk_errors_explained(str(month), clean_path.parent):
+        remove_leftovers(clean_path)
+        remove_leftovers(rejected_path)
+        clean_path.parent.mkdir(parents=True, exist_ok=True)
     with (
-        full_disk_reported(str(month), clean_path.parent),
+        disk_errors_explained(str(month), clean_path.parent),
         errors_explained(raw.path, clean_path.parent),
         published_atomically(clean_path) as clean_file,
         working_connection(clean_path, threads=threads, memory_limit=memory_limit) as connection,
         published_atomically(rejected_path) as rejected_file,
+        as_fetched(raw),
     ):
         # A filter moved below the projection would parse every value twice.
         connection.execute("SET disabled_optimizers = 'filter_pushdown'")
@@ -143,6 +155,21 @@ class _Making:
                 raise
             logger.info("%s: is read once more, by one thread", self.raw.month)
             return self._from_lines(replace(queries, parallel=False))
+        except duckdb.IOException as error:
+            if self.raw.format != "csv.gz" or _GZIP_NOT_READ not in str(error):
+                raise
+            logger.info("%s: is unpacked first, DuckDB does not read this gzip: %s", self.raw.month, error)
+        text = self._beside("text")
+        try:
+            with open_text(self.raw.path, self.raw.format) as packed, text.open("wb") as unpacked:
+                shutil.copyfileobj(packed, unpacked, _UNPACKED_AT_A_TIME)
+            return replace(self, raw=replace(self.raw, path=text, format="csv")).from_csv()
+        finally:
+            text.unlink()
+
+    def _beside(self, what: str) -> Path:
+        """A name beside the clean file in the making, which is cleaned up like that one after a kill."""
+        return self.clean_file.with_name(self.clean_file.name.replace(".partial", f"-{what}.partial"))
 
     def _from_lines(self, queries: CsvQueries) -> _Figures:
         all_sound = _Figures(self.raw.published_rows, 0, {})
@@ -173,7 +200,7 @@ class _Making:
         self._must_add_up(figures)
         numbered = blank_lines_query(self.connection, self.raw, queries.layout, _DOUBTFUL)
         self._copy(numbered, self.rejected_file, figures)
-        sound_file = self.clean_file.with_name(self.clean_file.name.replace(".partial", "-sound.partial"))
+        sound_file = self._beside("sound")
         self.clean_file.rename(sound_file)
         try:
             sound_trips = f"FROM {parquet_scan(sound_file)}"

@@ -14,6 +14,7 @@ from taxi_assets.datasets.columns import arrow_schema
 from taxi_assets.datasets.zones import FIRST_ZONE, LAST_ZONE, TAXI_ZONES
 from taxi_assets.errors import BrokenFileError, LayoutError
 from taxi_assets.steps.files.raw_file import PublishedFile
+from taxi_assets.steps.raw.as_fetched import as_fetched
 
 
 def clean_zones(raw: PublishedFile, data_dir: DataDir) -> Path:
@@ -23,12 +24,14 @@ def clean_zones(raw: PublishedFile, data_dir: DataDir) -> Path:
 
     Raises:
         LayoutError: The columns are not those of the lookup.
-        BrokenFileError: A number is not one, is missing or comes twice.
+        BrokenFileError: A number is not one, is missing or comes twice, or the file is not what was fetched.
+        FileChangedError: Another run replaced the raw file meanwhile.
     """
     import pyarrow as pa
     from pyarrow import parquet
 
-    rows = _read(raw)
+    with as_fetched(raw):
+        rows = _read(raw)
     numbers = [int(row[TAXI_ZONES.key]) for row in rows]
     if sorted(numbers) != list(range(FIRST_ZONE, LAST_ZONE + 1)):
         raise BrokenFileError(

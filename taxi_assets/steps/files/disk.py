@@ -1,6 +1,6 @@
-"""Full disks, told in one way.
+"""What the system says of the data folder, told in one way: full, not allowed, or gone for now.
 
-Belongs here: which errors of the system and of DuckDB mean that there is no room, and what becomes of them.
+Belongs here: which errors of the system and of DuckDB mean which of the three. Not here: what stores and sources say.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from taxi_assets.errors import StorageFullError
+from taxi_assets.errors import StorageFullError, StoreAccessError, StoreUnavailableError, TaxiAssetsError
 
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_NOT_ALLOWED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _NO_SPACE_IN_WORDS = (*(os.strerror(number) for number in sorted(_NO_SPACE)), "max_temp_directory_size")
+_NOT_ALLOWED_IN_WORDS = tuple(os.strerror(number) for number in sorted(_NOT_ALLOWED))
 
 
 def is_full(error: Exception) -> bool:
@@ -22,24 +24,54 @@ def is_full(error: Exception) -> bool:
 
     DuckDB's errors carry no number: they quote the system's words, or name DuckDB's own limit.
     """
+    return _is(error, _NO_SPACE, _NO_SPACE_IN_WORDS)
+
+
+def is_not_allowed(error: Exception) -> bool:
+    """Whether this account may not do it: another's folder or file, or a file system that is read-only."""
+    return _is(error, _NOT_ALLOWED, _NOT_ALLOWED_IN_WORDS)
+
+
+def _is(error: Exception, numbers: frozenset[int], in_words: tuple[str, ...]) -> bool:
     if isinstance(error, OSError) and error.errno is not None:
-        return error.errno in _NO_SPACE
-    return any(words in str(error) for words in _NO_SPACE_IN_WORDS)
+        return error.errno in numbers
+    return any(words in str(error) for words in in_words)
+
+
+def disk_error(label: str, folder: Path, error: Exception, said: str) -> TaxiAssetsError:
+    """Our error for one of the system's about a file in ``folder``; ``said`` are its words."""
+    if is_full(error):
+        return StorageFullError(
+            f"{label}: {folder} is full ({said}). Whatever was there before is untouched and the unfinished file was "
+            "removed; free space, then run again, or point TAXI_DATA_DIR elsewhere"
+        )
+    if is_not_allowed(error):
+        return StoreAccessError(
+            f"{label}: {folder} may not be used so by this account ({said}). Whatever was there before is untouched; "
+            "run as the user whose folder it is, give this one the right to read and write there, or point "
+            "TAXI_DATA_DIR elsewhere"
+        )
+    return StoreUnavailableError(
+        f"{label}: {folder} cannot be used now ({said}). Whatever was there before is untouched; run again when the "
+        "disk or share answers"
+    )
 
 
 @contextmanager
-def full_disk_reported(label: str, folder: Path) -> Generator[None]:
-    """Turns "no space left", an exceeded quota and a file-size limit into our error.
+def disk_errors_explained(label: str, folder: Path) -> Generator[None]:
+    """Turns the system's errors about files into ours.
+
+    Those without a number are no errors of the system: Arrow's and gzip's about what is in a file pass as they are.
 
     Raises:
         StorageFullError: The disk, quota or file-size limit is exhausted.
+        StoreAccessError: This account may not read or write there, or nobody may write.
+        StoreUnavailableError: Anything else: a disk that fails, a folder that somebody removed meanwhile.
     """
     try:
         yield
     except OSError as error:
-        if not is_full(error):
+        if error.errno is None:
             raise
-        raise StorageFullError(
-            f"{label}: {folder} is full ({error.strerror}). Whatever was there before is untouched and the unfinished "
-            "file was removed; free space or point TAXI_DATA_DIR elsewhere, then run again"
-        ) from error
+        at = f"{error.filename}: " if error.filename else ""
+        raise disk_error(label, folder, error, f"{at}{error.strerror}") from error

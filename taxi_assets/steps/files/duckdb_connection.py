@@ -15,8 +15,8 @@ from pathlib import Path
 import duckdb
 
 from taxi_assets.data_dir import partial_path
-from taxi_assets.errors import BrokenFileError, StorageFullError
-from taxi_assets.steps.files.disk import is_full
+from taxi_assets.errors import BrokenFileError
+from taxi_assets.steps.files.disk import disk_error, is_full, is_not_allowed
 from taxi_assets.steps.files.progress import OnProgress, no_progress
 
 DEFAULT_MEMORY = "750MB"
@@ -66,17 +66,15 @@ def errors_explained(path: Path, folder: Path) -> Generator[None]:
 
     Raises:
         StorageFullError: A disk, quota or size limit is exhausted.
+        StoreAccessError: A file may not be read or written by this account.
         BrokenFileError: The file cannot be read as what it is meant to be.
     """
     try:
         yield
     except duckdb.Error as error:
         text = str(error)
-        if is_full(error):
-            raise StorageFullError(
-                f"{path}: {folder} is full ({text.splitlines()[0]}). The previous clean files are untouched; free "
-                "space, then run again"
-            ) from error
+        if is_full(error) or is_not_allowed(error):
+            raise disk_error(str(path), folder, error, text.splitlines()[0]) from error
         if isinstance(error, (duckdb.InvalidInputException, duckdb.IOException, duckdb.SerializationException)):
             raise BrokenFileError(
                 f"{path}: DuckDB cannot read it ({text.splitlines()[0]}). The previous clean files are untouched; look "

@@ -5,7 +5,9 @@ Belongs here: what ``raw`` hands on, and how it is kept. Not here: how it is fet
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import BrokenFileError
+from taxi_assets.steps.files.disk import disk_errors_explained
 from taxi_assets.steps.files.formats import Format
 
 
@@ -66,6 +69,10 @@ _FORMAT_KEY = "edition"
 """What manifests have called the format since the first one; old ones are read, and new ones stay readable."""
 
 
+_CHECKSUM_KEY = "manifest_sha256"
+"""Of all that a manifest says otherwise. Manifests of earlier versions have none."""
+
+
 def manifest_path(folder: Path, stem: str) -> Path:
     """The manifest beside ``<stem>.<format>``: one whatever the format, so that a month has one current raw file."""
     return folder / f"{stem}.manifest.json"
@@ -74,7 +81,12 @@ def manifest_path(folder: Path, stem: str) -> Path:
 def manifest_text(raw: PublishedFile) -> str:
     """What a manifest says; the path is relative to its folder, so that the data folder can be moved."""
     facts = {_FORMAT_KEY if name == "format" else name: value for name, value in asdict(raw).items() if name != "month"}
-    return json.dumps({**facts, "path": raw.path.name}, indent=2) + "\n"
+    facts["path"] = raw.path.name
+    return json.dumps({**facts, _CHECKSUM_KEY: _checksum(facts)}, indent=2) + "\n"
+
+
+def _checksum(facts: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def read_raw(month: TripMonth, data_dir: DataDir) -> RawFile | None:
@@ -96,18 +108,37 @@ def read_manifest(manifest: Path) -> PublishedFile | None:
     """The file that a manifest tells of, or None when either is gone or the file is of another size.
 
     Raises:
-        BrokenFileError: The manifest cannot be read.
+        BrokenFileError: The manifest cannot be read, or is not as it was written.
+        StoreAccessError: Manifest or file belong to somebody who does not let this account read them.
     """
-    if not manifest.is_file():
-        return None
+    with disk_errors_explained(manifest.name, manifest.parent):
+        try:
+            text = manifest.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        raw = _parsed(text, manifest)
+        if not raw.path.is_file() or raw.path.stat().st_size != raw.bytes:
+            return None
+        return raw
+
+
+def _parsed(text: bytes, manifest: Path) -> PublishedFile:
     try:
-        content: dict[str, Any] = json.loads(manifest.read_text(encoding="utf-8"))
+        content: dict[str, Any] = json.loads(text)
+        _must_be_as_written(content)
         path = manifest.parent / content.pop("path")
         raw = PublishedFile(path=path, format=content.pop(_FORMAT_KEY), **content)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise BrokenFileError(
-            f"{manifest}: this is not a manifest ({error}); materialize its raw asset again, which replaces it"
+            f"{manifest}: this is not a manifest as taxi_assets wrote it ({error}); materialize its raw asset again, "
+            "which replaces it"
         ) from error
-    if not raw.path.is_file() or raw.path.stat().st_size != raw.bytes:
-        return None
     return raw
+
+
+def _must_be_as_written(content: dict[str, Any]) -> None:
+    """Takes the checksum out and compares; the two figures that everything hangs on are there in any case."""
+    if content.pop(_CHECKSUM_KEY, None) not in (None, _checksum(content)):
+        raise ValueError("it was edited, or a disk changed it")
+    if not (isinstance(content["sha256"], str) and isinstance(content["published_rows"], int)):
+        raise TypeError("it lacks the hash or the rows of the file")

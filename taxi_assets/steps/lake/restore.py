@@ -18,7 +18,7 @@ from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import BrokenFileError, NotMaterializedError, StoreUnavailableError
 from taxi_assets.steps.files.clean_file import CleanFile, read_clean_copy
-from taxi_assets.steps.files.disk import full_disk_reported
+from taxi_assets.steps.files.disk import disk_errors_explained
 from taxi_assets.steps.files.formats import FORMATS, Format
 from taxi_assets.steps.files.progress import OnProgress, no_progress
 from taxi_assets.steps.files.raw_file import RawFile, of_month
@@ -56,7 +56,7 @@ def clean_from_lake(
     there = _clean_in_lake(month, data_dir, lake, needed="clean")
     if content_id is not None and there.content_id != content_id:
         raise _other_version(month, "clean")
-    with full_disk_reported(str(month), there.path.parent):
+    with disk_errors_explained(str(month), there.path.parent):
         there.path.parent.mkdir(parents=True, exist_ok=True)
         fetch_clean(lake, month, there.path, on_progress=on_progress)
     with there.path.open("rb") as file:
@@ -95,7 +95,7 @@ def raw_from_lake(
     if sha256 is not None and clean.raw_sha256 != sha256:
         raise _other_version(month, "raw")
     destination = RawDestination(FileRequest.of(month), data_dir.raw_dir(month.dataset))
-    with destination.locked(), full_disk_reported(str(month), destination.folder):
+    with destination.locked(), disk_errors_explained(str(month), destination.folder):
         current = destination.current()
         if current is not None and current.sha256 == clean.raw_sha256:
             return of_month(current, month)

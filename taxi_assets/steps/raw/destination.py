@@ -19,6 +19,7 @@ from taxi_assets.data_dir import published_atomically, remove_leftovers
 from taxi_assets.errors import BrokenFileError
 from taxi_assets.steps.files.formats import FORMATS, Format
 from taxi_assets.steps.files.raw_file import PublishedFile, manifest_path, manifest_text, read_manifest
+from taxi_assets.steps.files.same_file import sha256_of
 from taxi_assets.steps.raw.sources import FileRequest
 
 logger = logging.getLogger(__name__)
@@ -65,12 +66,36 @@ class RawDestination:
             lock.release()
 
     def current(self) -> PublishedFile | None:
-        """The file that is published, or None: then it is to be fetched."""
+        """The file that is published, hashed to its last byte, or None: then it is to be fetched."""
         try:
-            return read_manifest(self.manifest)
+            raw = read_manifest(self.manifest)
         except BrokenFileError as error:
             logger.warning("%s: it is fetched anew: %s", self.request.label, error)
             return None
+        if raw is None:
+            return None
+        with raw.path.open("rb") as file:
+            if sha256_of(file) == raw.sha256:
+                return raw
+        logger.warning(
+            "%s: it is fetched anew: %s was changed on this disk and is not what was fetched",
+            self.request.label,
+            raw.path,
+        )
+        return None
+
+    def forget(self, raw: PublishedFile) -> bool:
+        """Removes the manifest of a file that is not what it says, so that the next run fetches the file again.
+
+        Returns:
+            False when another run has put another file in its place meanwhile, which is left alone.
+        """
+        with self.locked():
+            now = read_manifest(self.manifest)
+            if now is not None and any(getattr(raw, name) != value for name, value in vars(now).items()):
+                return False
+            self.manifest.unlink(missing_ok=True)
+            return True
 
     def publish(self, partial: Path, raw: PublishedFile) -> None:
         """Gives a verified file and its manifest their names.

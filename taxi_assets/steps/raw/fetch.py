@@ -21,7 +21,7 @@ from typing import Protocol
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import BrokenFileError, NotPublishedError, SettingsError, StorageFullError
-from taxi_assets.steps.files.disk import full_disk_reported
+from taxi_assets.steps.files.disk import disk_errors_explained
 from taxi_assets.steps.files.progress import OnProgress, no_progress
 from taxi_assets.steps.files.raw_file import PublishedFile, RawFile, of_month
 from taxi_assets.steps.raw.destination import RawDestination, discard
@@ -163,7 +163,7 @@ def _fetch(
 ) -> tuple[PublishedFile, bool]:
     """The file that is now there, and whether it was there before."""
     destination = RawDestination(request, data_dir.raw_dir(request.raw_folder))
-    with full_disk_reported(request.label, destination.folder), destination.locked():
+    with disk_errors_explained(request.label, destination.folder), destination.locked():
         source_file = origin.stat()
         current = destination.current()
         if current is not None and source_file.is_the_version_of(current):
