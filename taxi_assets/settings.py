@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import base64
 import binascii
+import itertools
 import json
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast, get_args
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from taxi_assets.data_dir import DataDir
+from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import SettingsError
 from taxi_assets.installation import PACKAGE, default_data_dir
 
@@ -39,6 +42,7 @@ class Settings(BaseSettings):
 
     taxi_target: Target = "local"
     taxi_source: Annotated[str, Field(repr=False)] = "auto"
+    taxi_ignore_columns: Annotated[tuple[str, ...], NoDecode] = ()
     taxi_data_dir: Path = Field(default_factory=default_data_dir)
     taxi_postgres_url: SecretStr | None = None
     taxi_sample_rows: Annotated[int, Field(ge=1, le=100_000_000)] = 20_000
@@ -69,6 +73,20 @@ class Settings(BaseSettings):
         if Path(value).expanduser().is_dir():
             return str(Path(value).expanduser().resolve())
         raise ValueError(f"use one of {', '.join(NAMED_SOURCES)}, a base URL, or a folder that exists")
+
+    @field_validator("taxi_ignore_columns", mode="before")
+    @classmethod
+    def _ignored_columns_can_be_spared(cls, value: object) -> object:
+        names = [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+        if not isinstance(names, (list, tuple)):
+            return value
+        for name, dataset in itertools.product(cast("Sequence[str]", names), DATASETS.values()):
+            column = dataset.column_called(name)
+            if column is not None and (column.required or column.name in dataset.essential):
+                raise ValueError(
+                    f"{name} cannot be skipped, it is what makes a file one of {dataset.name}; leave it out"
+                )
+        return tuple(name for name in cast("Sequence[str]", names) if name)
 
     @field_validator("taxi_data_dir")
     @classmethod

@@ -32,6 +32,20 @@ def plain(text: str) -> str:
                    for each in text)  # fmt: skip
 
 
+def shown(text: str | bytes, longest: int = 200) -> str:
+    r"""What a file or an engine wrote, as the message of an error may hold it: one line, and not too long.
+
+    >>> shown(b"PK\x03\x04 caf\xc3\xa9\nmore")
+    'PK\\x03\\x04 café\\nmore'
+    >>> shown("VendorID,tpep_pickup_datetime", longest=12)
+    'VendorID,tpe…'
+    """
+    if isinstance(text, bytes):
+        text = text[: 4 * (longest + 1)].decode("utf-8", errors="backslashreplace")
+    line = plain(text[: longest + 1]).replace("\n", "\\n").replace("\t", "\\t")
+    return line if len(line) <= longest else f"{line[:longest]}…"
+
+
 def markdown_cell(value: object) -> str:
     r"""A value for a cell of a Markdown table: figures and words as they are, everything else as code.
 

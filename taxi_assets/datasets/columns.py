@@ -6,10 +6,22 @@ dataset, shared ones in ``vocabulary.py``) and SQL that reads files (``taxi_asse
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, cast
+
+
+def plain_name(name: str) -> str:
+    """A column's name without what people's tools change in it: case, underscores, hyphens, blanks.
+
+    Azure's copies say ``puLocationId``, dlt and Mage ``pu_location_id``, spreadsheets ``PU Location ID``.
+
+    >>> plain_name("tpepPickupDateTime") == plain_name(" tpep_pickup_datetime ")
+    True
+    """
+    return re.sub(r"[\s_-]", "", name.lower())
 
 
 class ColumnType(Enum):
@@ -43,7 +55,7 @@ class Column:
         type: How it is stored.
         description: What it means, in our words, from TLC's data dictionaries. Shown in every store and the UI.
         unit: ``USD``, ``miles``, ``degrees``, ``seconds`` or empty.
-        aliases: Other names that files have used for it; case and surrounding blanks do not matter.
+        aliases: Other names that files have used for it; case, underscores and blanks do not matter.
         codes: Words that files have used, upper case, and the value each stands for. Empty: no words are known.
         meanings: Values as stored and what each means, where TLC lists them. Other values are kept and counted.
         required: A line without a readable value here cannot be a trip record and is rejected.
@@ -114,8 +126,12 @@ class Dataset:
 
     @property
     def columns_by_alias(self) -> Mapping[str, Column]:
-        """The published columns by every name that files have used for them, in lower case."""
-        return {name.lower(): column for column in self.columns for name in (column.name, *column.aliases)}
+        """The published columns by every name that files have used for them, each as :func:`plain_name` makes it."""
+        return {plain_name(name): column for column in self.columns for name in (column.name, *column.aliases)}
+
+    def column_called(self, name: str) -> Column | None:
+        """The published column that a file calls so, or None when there is none."""
+        return self.columns_by_alias.get(plain_name(name))
 
     def column(self, name: str) -> Column:
         """The column of that canonical name.

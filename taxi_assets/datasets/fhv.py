@@ -38,7 +38,7 @@ FHV = Dataset(
             first_month="2017-01",
         ),
         # 2015 and 2016 publish the pickup's zone only, as "locationID".
-        replace(v.PULOCATIONID, aliases=("locationid",)),
+        replace(v.PULOCATIONID, aliases=(*v.PULOCATIONID.aliases, "locationid")),
         replace(v.DOLOCATIONID, first_month="2017-01"),
         replace(v.SR_FLAG, first_month="2017-07"),
         Column(

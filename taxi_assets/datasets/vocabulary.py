@@ -9,15 +9,28 @@ module when only that dataset has it: one ``Column(…)``, appended at the end o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from taxi_assets.datasets.codes import FLAGS, PAYMENTS, RATES, SHARED_RIDES, VENDORS, CodeTable
 from taxi_assets.datasets.columns import Column, ColumnType
 
 IGNORED_COLUMNS: Mapping[str, str] = {
-    "__index_level_0__": "row labels that pandas left in the Parquet files of yellow 2010-02 and 2010-03",
+    "": "has no name: row labels that pandas or R wrote, or a comma at the end of each line",
+    r"__index_level_\d+__": "row labels that pandas wrote, as TLC's in the Parquet files of yellow 2010-02 and 2010-03",
+    r"unnamed: ?\d+": "row labels that pandas wrote as a nameless column and read again",
+    r"index|level_\d+": "row labels that pandas' reset_index made a column of",
+    "data_file_year|data_file_month": "the file's month, in Google's bigquery-public-data.new_york_taxi_trips",
+    "pu_?year|pu_?month": "the month of the pickup, in Microsoft's Azure Open Datasets",
+    "unique_row_id|filename": "what the flows of the Data Engineering Zoomcamp add in Postgres",
+    "file_month": "what this project adds to its own tables",
 }
-"""Column names that carry nothing about a trip, and why each may be skipped."""
+"""Names, as patterns for what is left of a name in lower case, of columns that say nothing about a trip, and why."""
+
+
+def is_ignored(name: str) -> bool:
+    """Whether a column of that name is skipped, whatever the dataset."""
+    return any(re.fullmatch(pattern, name.strip().lower()) for pattern in IGNORED_COLUMNS)
 
 
 def coded(
@@ -103,16 +116,20 @@ STORE_AND_FWD_FLAG = flag(
     aliases=("store_and_forward",),
 )
 
+# What the two zones are called in bigquery-public-data.new_york_taxi_trips (Google) and by the staging models of the
+# course's dbt project; there, imp_surcharge is the improvement surcharge.
 PULOCATIONID = Column(
     "pulocationid",
     ColumnType.CODE,
     "Taxi zone of the pickup, 1 to 265: 264 is an unknown place, 265 lies outside the city.",
+    aliases=("pickup_location_id",),
 )
 
 DOLOCATIONID = Column(
     "dolocationid",
     ColumnType.CODE,
     "Taxi zone of the dropoff, 1 to 265: 264 is an unknown place, 265 lies outside the city.",
+    aliases=("dropoff_location_id",),
 )
 
 PAYMENT_TYPE = coded(
@@ -141,6 +158,7 @@ TOLLS_AMOUNT = usd("tolls_amount", "Tolls of the whole trip.", aliases=("tolls_a
 IMPROVEMENT_SURCHARGE = usd(
     "improvement_surcharge",
     "Improvement surcharge at the flag drop, levied since 2015.",
+    aliases=("imp_surcharge",),
     first_month="2015-01",
 )
 
@@ -192,6 +210,7 @@ DISPATCHING_BASE_NUM = Column(
     "dispatching_base_num",
     ColumnType.TEXT,
     "License number of the base that dispatched the trip, as published: B and five digits, in a few files b.",
-    # FHV 2018 has both names in one header, and the base in the longer one.
-    aliases=("dispatching_base_number",),
+    # FHV 2018 has both names in one header, and the base in the longer one. The third is Azure Open Datasets'
+    # (learn.microsoft.com/azure/open-datasets/dataset-taxi-for-hire-vehicle), as dispatchBaseNum.
+    aliases=("dispatching_base_number", "dispatch_base_num"),
 )

@@ -109,3 +109,17 @@ def test_a_folder_may_be_a_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_overrides_win_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAXI_SOURCE", "tlc")
     assert load_settings(taxi_source="sample").taxi_source == "sample"
+
+
+def test_columns_to_skip_are_a_list_by_comma(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAXI_IGNORE_COLUMNS", " TripID, weather,,Unnamed: 0 ")
+    assert load_settings().taxi_ignore_columns == ("TripID", "weather", "Unnamed: 0")
+    monkeypatch.setenv("TAXI_IGNORE_COLUMNS", "")
+    assert load_settings().taxi_ignore_columns == ()
+
+
+@pytest.mark.parametrize("name", ["VendorID", "tpepPickupDateTime", "pickup_datetime", "TOTAL AMOUNT"])
+def test_a_column_that_makes_a_file_what_it_is_cannot_be_skipped(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAXI_IGNORE_COLUMNS", f"TripID,{name}")
+    with pytest.raises(SettingsError, match=f"TAXI_IGNORE_COLUMNS=.*{name} cannot be skipped"):
+        load_settings()

@@ -7,7 +7,7 @@ import doctest
 import pytest
 
 from taxi_assets import errors, text
-from taxi_assets.text import markdown_cell, plain
+from taxi_assets.text import markdown_cell, plain, shown
 
 HOSTILE = (
     "![x](http://a.example/p.png)",
@@ -63,3 +63,25 @@ def test_an_error_has_no_control_characters() -> None:
 
 def test_what_is_written_in_other_languages_stays() -> None:
     assert plain("Größe 大小 ✓") == "Größe 大小 ✓"
+
+
+@pytest.mark.parametrize(
+    ("foreign", "as_shown"),
+    [
+        ("plain, ä and 東", "plain, ä and 東"),
+        (b"PK\x03\x04\x00", r"PK\x03\x04\x00"),
+        (b"caf\xe9", r"caf\xe9"),
+        ("two\r\nlines\tand a tab", r"two\r\nlines\tand a tab"),
+        ("\x1b[31mred\x1b[0m", r"\x1b[31mred\x1b[0m"),
+        ("\u202eturned\u2028", r"\u202eturned\u2028"),
+    ],
+)
+def test_what_others_wrote_is_shown_in_one_printable_line(foreign: str | bytes, as_shown: str) -> None:
+    assert shown(foreign) == as_shown
+    assert shown(foreign, longest=4).isprintable()
+
+
+@pytest.mark.parametrize("foreign", ["x" * 5_000, "\x00" * 5_000, b"\xff" * 5_000, "東".encode() * 5_000])
+def test_what_is_long_is_cut(foreign: str | bytes) -> None:
+    assert len(shown(foreign, longest=100)) == 101
+    assert shown(foreign, longest=100).endswith("…")

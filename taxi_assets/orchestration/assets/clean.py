@@ -31,7 +31,9 @@ def clean_asset(dataset: Dataset, months_per_run: int) -> AssetsDefinition:
 
         def clean_one(month: TripMonth, progress: Progress) -> Metadata:
             raw = inputs.raw(month, progress)
-            cleaned = clean_month(raw, files.data_dir, on_progress=progress("raw file read", "bytes"))
+            cleaned = clean_month(
+                raw, files.data_dir, ignore=files.ignore, on_progress=progress("raw file read", "bytes")
+            )
             return clean_metadata(cleaned, dataset, month)
 
         materialize_months(context, dataset, clean_one)

@@ -79,6 +79,7 @@ def clean_metadata(clean: CleanFile, dataset: Dataset, month: TripMonth) -> dict
         "published rows": clean.published_rows,
         REJECTED_ROWS: clean.rejected_rows,
         "unreadable optional values": MetadataValue.json(unreadable),
+        "skipped columns": ", ".join(clean.skipped) or "none",
         "bytes": clean.path.stat().st_size,
         "path": MetadataValue.path(str(clean.path)),
         REJECTED_LINES: MetadataValue.path(str(clean.rejected_path)),

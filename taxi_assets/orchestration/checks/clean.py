@@ -16,7 +16,7 @@ from taxi_assets.datasets.months import TripMonth
 from taxi_assets.orchestration.checks.months import CheckFunction, Finding, MonthCheck, results
 from taxi_assets.orchestration.layers import CLEAN
 from taxi_assets.orchestration.resources.local_files import LocalFiles
-from taxi_assets.steps.files.clean_file import rows_of
+from taxi_assets.steps.files.clean_file import read_clean, rows_of
 from taxi_assets.steps.files.raw_file import read_raw
 from taxi_assets.steps.files.sql import identifier, parquet_scan
 
@@ -91,9 +91,16 @@ def contents_as_registered(month: TripMonth, dataset: Dataset, data_dir: DataDir
             [month.first_day],
         ).fetchone()
     no_pickup, other_month = counted or (0, 0)
+    clean = read_clean(month, data_dir)
+    skipped = ", ".join(clean.skipped) if clean else ""
     return Finding(
         passed=not (no_pickup or other_month),
-        figures={"columns": len(found), "without pickup": no_pickup, "of another month": other_month},
+        figures={
+            "columns": len(found),
+            "columns skipped": skipped,
+            "without pickup": no_pickup,
+            "of another month": other_month,
+        },
         note=f"{path}: {no_pickup:,} rows without a pickup time, {other_month:,} with another file_month",
     )
 

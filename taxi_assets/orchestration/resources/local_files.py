@@ -7,17 +7,20 @@ from pathlib import Path
 from dagster import ConfigurableResource, InitResourceContext
 
 from taxi_assets.data_dir import DataDir
+from taxi_assets.datasets.columns import plain_name
 from taxi_assets.orchestration.instance.dead_runs import end_dead_runs, name_process
 
 
 class LocalFiles(ConfigurableResource):  # pyright: ignore[reportMissingTypeArgument]  # no resource yields a value here
-    """Where raw, clean and rejected files lie.
+    """Where raw, clean and rejected files lie, and what of them is not read.
 
     Attributes:
         root: ``TAXI_DATA_DIR``, absolute.
+        ignore_columns: ``TAXI_IGNORE_COLUMNS``.
     """
 
     root: str
+    ignore_columns: list[str] = []  # noqa: RUF012  # pydantic gives each instance its own
 
     def setup_for_execution(self, context: InitResourceContext) -> None:
         """Before the first step of a run: says whose run it is, and ends runs that were killed.
@@ -32,3 +35,8 @@ class LocalFiles(ConfigurableResource):  # pyright: ignore[reportMissingTypeArgu
     def data_dir(self) -> DataDir:
         """The folder's layout."""
         return DataDir(Path(self.root))
+
+    @property
+    def ignore(self) -> frozenset[str]:
+        """Names of columns that are skipped on purpose, whatever their spelling."""
+        return frozenset(map(plain_name, self.ignore_columns))

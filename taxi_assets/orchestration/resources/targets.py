@@ -20,7 +20,7 @@ def resources_for(settings: Settings) -> dict[str, object]:
     data_root = str(settings.taxi_data_dir)
     shared: dict[str, object] = {
         "source": Source(source=_source(settings.taxi_source), sample_rows=settings.taxi_sample_rows),
-        "files": LocalFiles(root=data_root),
+        "files": LocalFiles(root=data_root, ignore_columns=list(settings.taxi_ignore_columns)),
         "postgres": Postgres(
             url=EnvVar("TAXI_POSTGRES_URL") if settings.taxi_postgres_url else None, data_root=data_root
         ),

@@ -13,7 +13,7 @@ import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,7 @@ class _Figures:
     rows: int
     rejected_rows: int
     unreadable: Mapping[str, int]
+    skipped: tuple[str, ...]
 
 
 def clean_month(
@@ -70,6 +71,7 @@ def clean_month(
     *,
     threads: int | None = None,
     memory_limit: str | None = None,
+    ignore: Set[str] = frozenset(),
     on_progress: OnProgress = no_progress,
 ) -> CleanFile:
     """Makes the month's clean and rejected files from its raw file; does nothing when they are made already.
@@ -82,6 +84,7 @@ def clean_month(
         data_dir: Where clean and rejected files go.
         threads: How many DuckDB may use; None for the cores there are, up to four.
         memory_limit: What DuckDB may hold before it spills, such as ``500MB``; None for a default.
+        ignore: Names of columns that are skipped on purpose, each as ``plain_name`` makes it.
         on_progress: Told bytes of the raw file read, and their total.
 
     Returns:
@@ -95,7 +98,7 @@ def clean_month(
         StorageFullError: The disk is full.
         StoreAccessError: This account may not read the raw file or write the others.
     """
-    month, identity = raw.month, content_id(raw)
+    month, identity = raw.month, content_id(raw, ignore)
     current = read_clean(month, data_dir)
     if current is not None and current.content_id == identity:
         return replace(current, unchanged=True)
@@ -114,7 +117,7 @@ def clean_month(
     ):
         # A filter moved below the projection would parse every value twice.
         connection.execute("SET disabled_optimizers = 'filter_pushdown'")
-        making = _Making(raw, identity, connection, clean_file, rejected_file, on_progress)
+        making = _Making(raw, identity, ignore, connection, clean_file, rejected_file, on_progress)
         figures = making.from_parquet() if raw.format == "parquet" else making.from_csv()
     result = clean_file_of(month, data_dir, making.footer(figures))
     logger.info(
@@ -124,12 +127,19 @@ def clean_month(
         f"{result.rejected_rows:,}",
         f"{raw.published_rows:,}",
     )
+    if result.skipped:
+        logger.info("%s: columns that were not read: %s", month, ", ".join(result.skipped))
     return result
 
 
-def content_id(raw: RawFile) -> str:
-    """Identifies the rows that cleaning gives: the raw bytes, the month, the registry and the rules together."""
-    facts = (raw.sha256, str(raw.month), fingerprint(DATASETS[raw.month.dataset]), str(CLEAN_VERSION))
+def content_id(raw: RawFile, ignore: Set[str] = frozenset()) -> str:
+    """Identifies the rows that cleaning gives: the raw bytes, the month, the registry and the rules together.
+
+    Of the columns that are skipped on purpose only those count that the dataset has: the rows lack their values.
+    """
+    dataset = DATASETS[raw.month.dataset]
+    without = sorted(name for name in dataset.columns_by_alias if name in ignore)
+    facts = (raw.sha256, str(raw.month), fingerprint(dataset), str(CLEAN_VERSION), *without)
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()
 
 
@@ -139,6 +149,7 @@ class _Making:
 
     raw: RawFile
     identity: str
+    ignore: Set[str]
     connection: duckdb.DuckDBPyConnection
     clean_file: Path
     rejected_file: Path
@@ -147,7 +158,7 @@ class _Making:
     def from_csv(self) -> _Figures:
         """First pass; the second only when the first left lines out."""
         dataset = DATASETS[self.raw.month.dataset]
-        queries = CsvQueries(self.raw, read_csv_layout(self.raw, dataset), dataset)
+        queries = CsvQueries(self.raw, read_csv_layout(self.raw, dataset, self.ignore), dataset)
         try:
             return self._from_lines(queries)
         except duckdb.NotImplementedException as error:
@@ -172,7 +183,7 @@ class _Making:
         return self.clean_file.with_name(self.clean_file.name.replace(".partial", f"-{what}.partial"))
 
     def _from_lines(self, queries: CsvQueries) -> _Figures:
-        all_sound = _Figures(self.raw.published_rows, 0, {})
+        all_sound = _Figures(self.raw.published_rows, 0, {}, queries.layout.columns.skipped)
         sound = 0
         if queries.layout.all_crlf and queries.parallel:
             # Told CRLF, threads take over from each other in the right place, but a lone LF further on would harm its
@@ -196,7 +207,7 @@ class _Making:
         with reporting(self.connection, self.raw.bytes, self.on_progress):
             self.connection.execute(f"CREATE TEMP TABLE {_DOUBTFUL} AS {queries.doubtful_lines()}")
         rejected, salvaged, unreadable = self._counts(queries.counts(_DOUBTFUL), queries.fallible())
-        figures = _Figures(sound + salvaged, rejected, unreadable)
+        figures = _Figures(sound + salvaged, rejected, unreadable, queries.layout.columns.skipped)
         self._must_add_up(figures)
         numbered = blank_lines_query(self.connection, self.raw, queries.layout, _DOUBTFUL)
         self._copy(numbered, self.rejected_file, figures)
@@ -213,9 +224,9 @@ class _Making:
     def from_parquet(self) -> _Figures:
         """One pass to count, one to write; rejected are rows without a pickup time only."""
         described = describe(self.connection, self.raw.path)
-        queries = ParquetQueries.of(self.raw, described, DATASETS[self.raw.month.dataset])
+        queries = ParquetQueries.of(self.raw, described, DATASETS[self.raw.month.dataset], self.ignore)
         rejected, kept, unreadable = self._counts(queries.counts(), queries.fallible())
-        figures = _Figures(kept, rejected, unreadable)
+        figures = _Figures(kept, rejected, unreadable, queries.columns.skipped)
         self._must_add_up(figures)
         with reporting(self.connection, self.raw.bytes, self.on_progress):
             self._copy(queries.trips(), self.clean_file, figures)
@@ -233,6 +244,7 @@ class _Making:
             "source": self.raw.source,
             "synthetic": self.raw.synthetic,
             "unreadable": dict(figures.unreadable),
+            "skipped": figures.skipped,
         }
 
     def _copy(self, query: str, path: Path, figures: _Figures) -> int:

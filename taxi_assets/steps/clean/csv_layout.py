@@ -6,7 +6,7 @@ here: what the names mean (``files/header.py``) and reading the rest (``csv_quer
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -49,8 +49,8 @@ class CsvLayout:
     sampled: tuple[frozenset[str], ...]
 
 
-def read_csv_layout(raw: RawFile, dataset: Dataset) -> CsvLayout:
-    """Reads the header and the first few hundred lines of a CSV file.
+def read_csv_layout(raw: RawFile, dataset: Dataset, ignore: Set[str] = frozenset()) -> CsvLayout:
+    """Reads the header and the first few hundred lines of a CSV file; ``ignore`` as in :func:`map_columns`.
 
     Raises:
         LayoutError: The header is not one of ``dataset``.
@@ -58,9 +58,13 @@ def read_csv_layout(raw: RawFile, dataset: Dataset) -> CsvLayout:
     """
     with open_text(raw.path, raw.format) as lines:
         header_line, lines_before_data, skip = _header(lines, raw.path)
-        columns = map_columns([_unquoted(name) for name in header_line.split(",")], dataset, raw.path)
         blank_lines, sample = _sample(lines, raw.path)
     rows = [line.split(",") for line in sample]
+    names = [_unquoted(name) for name in header_line.split(",")]
+    # A comma at the end of the header alone names no column.
+    while len(names) > 1 and not names[-1] and all(len(row) < len(names) for row in rows):
+        names.pop()
+    columns = map_columns(names, dataset, raw.path, source=raw.source, ignore=ignore)
     width = len(columns.header)
     return CsvLayout(
         columns=columns,

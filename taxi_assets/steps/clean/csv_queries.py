@@ -207,9 +207,14 @@ class CsvQueries:
             lost = f"NOT ({is_blank(text)}) AND {from_text(column, text)} IS NULL"
             first, *others = (f"f[{position + 1}]" for position in self._positions(column))
             # Two fields that mean the same and differ: the first one's value is kept.
-            both = [f"NOT ({is_blank(first)}) AND NOT ({is_blank(other)})" for other in others]
-            differ = [f"upper(trim({first})) <> upper(trim({other}))" for other in others]
-            conflicts = "".join(f" OR ({there} AND {differing})" for there, differing in zip(both, differ, strict=True))
+            value, *others_values = (
+                f"upper({from_text(column, field)})" if column.type is ColumnType.TEXT else from_text(column, field)
+                for field in (first, *others)
+            )
+            conflicts = "".join(
+                f" OR (NOT ({is_blank(first)}) AND NOT ({is_blank(other)}) AND ({value} <> {other_value}) IS NOT FALSE)"
+                for other, other_value in zip(others, others_values, strict=True)
+            )
             flags.append(f"coalesce(({lost}){conflicts}, false) AS {_unreadable_name(column)}")
         return ", ".join(flags)
 

@@ -9,31 +9,36 @@ text as large strings, and names change their case (``airport_fee``, ``Airport_f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from taxi_assets.datasets.columns import Column, Dataset
+from taxi_assets.datasets.columns import Column, ColumnType, Dataset
 from taxi_assets.errors import LayoutError
 from taxi_assets.steps.clean.values import NULL_TYPE, cannot_fail, from_type, is_blank, rejection_reason, table_row
 from taxi_assets.steps.files.header import ColumnMap, map_columns
 from taxi_assets.steps.files.raw_file import RawFile
-from taxi_assets.steps.files.sql import identifier, literal, parquet_scan
+from taxi_assets.steps.files.sql import literal, parquet_scan
+from taxi_assets.text import shown
 
 if TYPE_CHECKING:
     import duckdb
 
 
 def describe(connection: duckdb.DuckDBPyConnection, path: Path) -> list[tuple[str, str]]:
-    """Names and DuckDB types of a file's columns; :data:`NULL_TYPE` where the type says that there are no values."""
+    """Names and DuckDB types of a file's columns; :data:`NULL_TYPE` where the type says that there are no values.
+
+    The names are the file's own: of two that differ in case only, DuckDB would call the second ``Airport_fee_1``.
+    """
     from pyarrow import parquet
 
-    query = f"DESCRIBE FROM {parquet_scan(path)}"
-    described = connection.execute(query).fetchall()
+    described = connection.execute(f"DESCRIBE FROM {parquet_scan(path)}").fetchall()
     schema = cast("Any", parquet.read_schema(path))
-    without_values = {field.name for field in schema if str(field.type) == "null"}
-    return [(str(name), NULL_TYPE if name in without_values else str(kind)) for name, kind, *_ in described]
+    return [
+        (str(field.name), NULL_TYPE if str(field.type) == "null" else str(kind))
+        for field, (_, kind, *_) in zip(schema, described, strict=True)
+    ]
 
 
 @dataclass(frozen=True)
@@ -42,25 +47,28 @@ class ParquetQueries:
 
     Attributes:
         raw: The file.
-        columns: Which of its columns is which.
-        types: DuckDB type of each of its columns, by name as published.
+        columns: Which of its columns is which. In SQL they are called ``c0``, ``c1`` … by their position.
+        types: DuckDB type of each of its columns, in the file's order.
         dataset: What it is.
     """
 
     raw: RawFile
     columns: ColumnMap
-    types: Mapping[str, str]
+    types: tuple[str, ...]
     dataset: Dataset
 
     @classmethod
-    def of(cls, raw: RawFile, described: list[tuple[str, str]], dataset: Dataset) -> ParquetQueries:
-        """Builds the queries from what :func:`describe` returned.
+    def of(
+        cls, raw: RawFile, described: list[tuple[str, str]], dataset: Dataset, ignore: Set[str] = frozenset()
+    ) -> ParquetQueries:
+        """Builds the queries from what :func:`describe` returned; ``ignore`` as in :func:`map_columns`.
 
         Raises:
             LayoutError: The columns are not those of the dataset, or one has a type that cannot hold its values.
         """
         names = [name for name, _ in described]
-        queries = cls(raw, map_columns(names, dataset, raw.path), dict(described), dataset)
+        columns = map_columns(names, dataset, raw.path, source=raw.source, ignore=ignore)
+        queries = cls(raw, columns, tuple(kind for _, kind in described), dataset)
         for column in queries.present():
             queries.value(column)
         return queries
@@ -71,11 +79,12 @@ class ParquetQueries:
 
     def fallible(self) -> list[Column]:
         """Optional columns with values that may not fit: those become NULL and are counted."""
-        return [
-            column
-            for column in self.present()
-            if not column.required and not all(cannot_fail(column, kind) for _, kind in self._sources(column))
-        ]
+        return [column for column in self.present() if not column.required and not self._cannot_fail(column)]
+
+    def _cannot_fail(self, column: Column) -> bool:
+        """Of two columns that mean the same, one may contradict the other."""
+        sources = self._sources(column)
+        return len(sources) == 1 and all(cannot_fail(column, kind) for _, kind in sources)
 
     def counts(self) -> str:
         """One row: rows rejected, rows kept, then unreadable values per column of :meth:`fallible`."""
@@ -90,9 +99,9 @@ class ParquetQueries:
 
     def rejected_rows(self) -> str:
         """The rejected rows: number from 1, reason, and the row as JSON."""
-        names = ", ".join(f"{literal(name)}: {identifier(name)}" for name in self.types)
+        values = ", ".join(f"{literal(name)}, c{place}" for place, name in enumerate(self.columns.header))
         return (
-            f"SELECT file_row_number + 1 AS line_number, reason, CAST(to_json({{{names}}}) AS VARCHAR) AS line "
+            f"SELECT file_row_number + 1 AS line_number, reason, CAST(json_object({values}) AS VARCHAR) AS line "
             f"FROM ({self._judged()}) WHERE reason IS NOT NULL"
         )
 
@@ -106,45 +115,48 @@ class ParquetQueries:
         if not sources:
             return None
         readings: list[str] = []
-        for name, kind in sources:
-            reading = from_type(column, identifier(name), kind)
+        for place, kind in sources:
+            reading = from_type(column, f"c{place}", kind)
             if reading is None:
+                name = shown(self.columns.header[place])
                 raise LayoutError(
-                    f"{self.raw.path}: column {name!r} arrives as {kind}, which cannot be {column.name} "
+                    f"{self.raw.path}: column '{name}' arrives as {shown(kind)}, which cannot be {column.name} "
                     f"({column.type.duckdb}, {column.description}) Nothing was cleaned. If TLC changed the type, "
                     "teach taxi_assets/steps/clean/values.py to read it"
                 )
             readings.append(reading)
         return readings[0] if len(readings) == 1 else f"coalesce({', '.join(readings)})"
 
-    def _sources(self, column: Column) -> list[tuple[str, str]]:
-        """Name and type of each of the file's columns that hold ``column``."""
-        names = [self._published_name(position) for position in self.columns.positions.get(column.name, ())]
-        return [(name, self.types[name]) for name in names]
-
-    def _published_name(self, position: int) -> str:
-        return list(self.types)[position]
+    def _sources(self, column: Column) -> list[tuple[int, str]]:
+        """Position and type of each of the file's columns that hold ``column``."""
+        return [(place, self.types[place]) for place in self.columns.positions.get(column.name, ())]
 
     def _judged(self) -> str:
         """The rows of the file with ``reason``."""
         pickup = self.dataset.column(self.dataset.pickup)
-        name, kind = self._sources(pickup)[0]
-        blank = f"{identifier(name)} IS NULL" + (f" OR {is_blank(identifier(name))}" if kind == "VARCHAR" else "")
+        [(place, kind)] = self._sources(pickup)
+        blank = f"c{place} IS NULL" + (f" OR {is_blank(f'c{place}')}" if kind == "VARCHAR" else "")
         facts = (
             "1 AS fields, 1 AS expected, false AS surplus_has_text, "
             f"({blank}) AS pickup_is_blank, ({self.value(pickup)}) IS NOT NULL AS pickup_is_readable"
         )
-        rows = parquet_scan(self.raw.path, file_row_number=True)
+        # Whatever they are called in the file: two may differ in case only, one may be called like a fact.
+        names = ", ".join(f"c{place}" for place in range(len(self.types)))
+        rows = f"{parquet_scan(self.raw.path, file_row_number=True)} AS file({names})"
         return f"SELECT *, {rejection_reason()} AS reason FROM (SELECT *, {facts} FROM {rows})"
 
     def _is_lost(self, column: Column) -> str:
         """Whether a row says something in that column that its value does not."""
         lost: list[str] = []
-        for name, kind in self._sources(column):
-            told = f"{identifier(name)} IS NOT NULL"
+        readings: list[str] = []
+        for place, kind in self._sources(column):
+            told = f"c{place} IS NOT NULL"
             if kind == "VARCHAR":
-                told += f" AND NOT ({is_blank(identifier(name))})"
-            lost.append(f"({told} AND ({from_type(column, identifier(name), kind)}) IS NULL)")
-        (first, _), *others = self._sources(column)
-        lost += [f"({identifier(first)} <> CAST({identifier(other)} AS VARCHAR))" for other, _ in others]
+                told += f" AND NOT ({is_blank(f'c{place}')})"
+            reading = f"({from_type(column, f'c{place}', kind)})"
+            lost.append(f"({told} AND {reading} IS NULL)")
+            readings.append(f"upper({reading})" if column.type is ColumnType.TEXT else reading)
+        first, *others = readings
+        # Two columns that mean the same and differ: the first one's value is kept.
+        lost += [f"coalesce({first} <> {other}, false)" for other in others]
         return f"({' OR '.join(lost)})"

@@ -36,6 +36,8 @@ class CleanFile:
         source: As in :class:`taxi_assets.steps.files.raw_file.RawFile`.
         synthetic: As in :class:`taxi_assets.steps.files.raw_file.RawFile`.
         unreadable: For each optional column, how many values could not be read and became NULL.
+        skipped: Columns of the raw file that were not read: nameless ones, row labels, those of
+            ``TAXI_IGNORE_COLUMNS``.
         unchanged: This call found the month already clean and did nothing.
     """
 
@@ -50,6 +52,7 @@ class CleanFile:
     source: str
     synthetic: bool
     unreadable: dict[str, int]
+    skipped: tuple[str, ...] = ()
     unchanged: bool = False
 
 
@@ -84,7 +87,8 @@ def read_clean_copy(file: BinaryIO, month: TripMonth, data_dir: DataDir) -> Clea
 
 def clean_file_of(month: TripMonth, data_dir: DataDir, footer: Mapping[str, Any]) -> CleanFile:
     """The file that a footer tells of, under its own names here."""
-    return CleanFile(month=month, path=data_dir.clean(month), rejected_path=data_dir.rejected(month), **footer)
+    figures: dict[str, Any] = {**footer, "skipped": tuple(footer.get("skipped", ()))}
+    return CleanFile(month=month, path=data_dir.clean(month), rejected_path=data_dir.rejected(month), **figures)
 
 
 def _read_footer(file: Path | BinaryIO) -> dict[str, Any] | None:

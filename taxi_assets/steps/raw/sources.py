@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from taxi_assets.datasets.months import TripMonth
+from taxi_assets.datasets.registry import TLC_URL
 from taxi_assets.errors import SettingsError
 from taxi_assets.steps.files.formats import FORMATS, Format
 from taxi_assets.steps.files.raw_file import PublishedFile
@@ -99,7 +100,7 @@ COURSE_RELEASES = NamedSource(
     },
 )
 TLC = NamedSource(
-    base="https://d37ci6vzurychx.cloudfront.net",
+    base=TLC_URL,
     month_path="trip-data/{dataset}_tripdata_{month}.parquet",
     format="parquet",
     zones_path="misc/taxi_zone_lookup.csv",

@@ -33,10 +33,10 @@ def published_columns(layout: Era) -> list[Column | None]:
     Raises:
         LookupError: The registry does not know a name.
     """
-    known = DATASETS[layout.dataset].columns_by_alias
+    dataset = DATASETS[layout.dataset]
     found: list[Column | None] = []
     for name in layout.names:
-        column = known.get(name.lower())
+        column = dataset.column_called(name)
         if column is None:
             raise LookupError(f"the registry of {layout.dataset} has no column for {name!r}")
         found.append(None if column in found else column)

@@ -47,11 +47,14 @@ def assert_previous_month_stands(data_dir: DataDir) -> None:
 @pytest.mark.parametrize(
     ("header", "parts"),
     [
-        (YELLOW_2019 + ",hover_fee", ["'hover_fee'", "taxi_assets/datasets/yellow.py", "append it", "2019-01.csv"]),
-        (YELLOW_2019 + ",hover_fee,drone_id", ["'hover_fee', 'drone_id'", "append them"]),
+        (YELLOW_2019 + ",hover_fee", ["'hover_fee'", "=hover_fee.", "taxi_assets/datasets/yellow.py", "2019-01.csv"]),
+        (YELLOW_2019 + ",hover_fee,drone_id", ["'hover_fee', 'drone_id'", "TAXI_IGNORE_COLUMNS=hover_fee,drone_id"]),
         (YELLOW_2019.replace("total_amount", "grand_total"), ["'grand_total'", "'total_amount'", "aliases"]),
         (YELLOW_2019.replace("tpep_pickup_datetime,", ""), ["'tpep_pickup_datetime'", "every yellow file has had"]),
-        (YELLOW_2019.replace("extra", "vendorid"), ["repeats 'vendorid'"]),
+        (YELLOW_2019.replace("extra", "VendorID"), ["repeats 'VendorID'"]),
+        (YELLOW_2019.replace("extra", "pickup_datetime"), ["'tpep_pickup_datetime', 'pickup_datetime' both say when"]),
+        (YELLOW_TRIP, ["its first line holds data", "put the header line back"]),
+        (YELLOW_2019.replace("extra", "ex\x1btra"), [r"'ex\x1btra'"]),
         (YELLOW_2019.replace("extra", "mta_tax"), ["repeats 'mta_tax'"]),
         (GREEN_2019, ["columns of green, not of yellow", "materialize raw/yellow_tripdata"]),
         (FHV_2019, ["columns of fhv, not of yellow"]),
