@@ -2,7 +2,7 @@
 
 The clients then meet real HTTP: a status, a body as Google writes it, a connection that breaks off. Everything else
 is forwarded. What was asked is kept, so that tests can look at what a real service would have been told and an
-emulator ignores.
+emulator ignores. What Google does and an emulator does not can be added (``gcp_manners.py``).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import re
 import socket
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,6 +29,7 @@ class Seen:
     method: str
     path: str
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def json(self) -> Any:
@@ -68,6 +69,15 @@ class Rewrite:
 
 Fault = Answer | Drop | Rewrite
 
+Reply = tuple[int, Mapping[str, str], bytes]
+"""Status, headers and body."""
+
+Forward = Callable[[Seen], Reply]
+"""Asks the emulator."""
+
+Manners = Callable[[Seen, Forward], Reply]
+"""Answers every request that is forwarded, as Google would."""
+
 
 @dataclass
 class _Rule:
@@ -82,6 +92,7 @@ class FaultProxy:
 
     url: str
     upstream: str
+    manners: Manners = field(default=lambda seen, forward: forward(seen), repr=False)
     seen: list[Seen] = field(default_factory=list)
     _rules: list[_Rule] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -113,11 +124,12 @@ class FaultProxy:
 
 
 @contextmanager
-def fault_proxy(upstream: str) -> Generator[FaultProxy]:
+def fault_proxy(upstream: str, manners: Manners | None = None) -> Generator[FaultProxy]:
     """A proxy on a free port of 127.0.0.1 in front of ``upstream``, a base URL."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.daemon_threads = True
     proxy = FaultProxy(f"http://127.0.0.1:{server.server_address[1]}", upstream)
+    proxy.manners = manners or proxy.manners
     server.proxy = proxy  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
@@ -138,11 +150,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _handle(self) -> None:
         proxy: FaultProxy = self.server.proxy  # type: ignore[attr-defined]
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        seen = Seen(self.command, self.path, body)
+        seen = Seen(self.command, self.path, body, dict(self.headers.items()))
         fault = proxy._fault_for(seen)
         if isinstance(fault, Answer | Drop) and not fault.forward:
             return self._misbehave(fault)
-        status, headers, answer = self._forward(proxy, body)
+        status, headers, answer = proxy.manners(seen, lambda asked: self._forward(proxy, asked))
         if isinstance(fault, Answer | Drop):
             return self._misbehave(fault)
         if isinstance(fault, Rewrite):
@@ -173,14 +185,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def _forward(self, proxy: FaultProxy, body: bytes) -> tuple[int, http.client.HTTPMessage, bytes]:
+    def _forward(self, proxy: FaultProxy, seen: Seen) -> Reply:
         target = urlsplit(proxy.upstream)
         connection = http.client.HTTPConnection(target.hostname or "", target.port, timeout=60)
         try:
-            headers = {k: v for k, v in self.headers.items() if k.lower() not in {*_HOP_BY_HOP, "accept-encoding"}}
+            headers = {k: v for k, v in seen.headers.items() if k.lower() not in {*_HOP_BY_HOP, "accept-encoding"}}
             headers["Host"] = target.netloc
-            connection.request(self.command, self.path, body=body, headers=headers)
+            connection.request(seen.method, seen.path, body=seen.body, headers=headers)
             response = connection.getresponse()
-            return response.status, response.headers, response.read()
+            return response.status, dict(response.headers.items()), response.read()
         finally:
             connection.close()

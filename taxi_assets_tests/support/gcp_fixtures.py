@@ -6,7 +6,6 @@ import base64
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from functools import cached_property
 from typing import Any
 from uuid import uuid4
@@ -20,8 +19,9 @@ from taxi_assets.steps.gcp.clients import bigquery_client, storage_client
 from taxi_assets.steps.gcp.connection import GcpConnection
 from taxi_assets.steps.gcp.preflight import check_gcp
 from taxi_assets.steps.lake.gcs import GcsLake
-from taxi_assets.steps.warehouse.bigquery import ORPHAN_AGE, BigQueryWarehouse
+from taxi_assets.steps.warehouse.bigquery import BigQueryWarehouse
 from taxi_assets_tests.support.gcp_fault_proxy import FaultProxy, fault_proxy
+from taxi_assets_tests.support.gcp_manners import BigQueryManners
 
 RETRY_SECONDS = 1.0
 MAXIMUM_BYTES_BILLED = 100_000_000_000
@@ -55,15 +55,9 @@ class GcpPlace:
             chunk_bytes=CHUNK_BYTES,
         )
 
-    def warehouse(self, *, orphan_age: timedelta = ORPHAN_AGE) -> BigQueryWarehouse:
-        return BigQueryWarehouse(
-            self.bigquery,
-            self.dataset_id,
-            maximum_bytes_billed=MAXIMUM_BYTES_BILLED,
-            retry_seconds=RETRY_SECONDS,
-            first_wait=0.01,
-            orphan_age=orphan_age,
-        )
+    def warehouse(self, **options: Any) -> BigQueryWarehouse:
+        usual = {"retry_seconds": RETRY_SECONDS, "first_wait": 0.01, "maximum_bytes_billed": MAXIMUM_BYTES_BILLED}
+        return BigQueryWarehouse(self.bigquery, self.dataset_id, **{**usual, **options})
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows of a query; ``{d}`` in it stands for the dataset."""
@@ -75,12 +69,13 @@ class GcpPlace:
 
 @dataclass(frozen=True)
 class FaultyGcp:
-    """The same place, reached directly and through two proxies that can fail."""
+    """The same place, reached directly and through two proxies that can fail and have BigQuery's manners."""
 
     direct: GcpPlace
     through: GcpPlace
     storage: FaultProxy
     bigquery: FaultProxy
+    manners: BigQueryManners
 
     def heal(self) -> None:
         self.storage.heal()
@@ -126,9 +121,13 @@ def gcp(gcp_connection: GcpConnection) -> GcpPlace:
 @pytest.fixture
 def faulty_gcp(gcp: GcpPlace, emulators: Emulators) -> Iterator[FaultyGcp]:
     """``gcp`` behind proxies."""
-    with fault_proxy(emulators.storage_host) as storage, fault_proxy(emulators.bigquery_host) as bigquery:
+    manners = BigQueryManners(emulators.root)
+    with (
+        fault_proxy(emulators.storage_host) as storage,
+        fault_proxy(emulators.bigquery_host, manners.answer) as bigquery,
+    ):
         through = replace(gcp.connection, storage_emulator=storage.url, bigquery_emulator=bigquery.url)
-        yield FaultyGcp(gcp, GcpPlace(through), storage, bigquery)
+        yield FaultyGcp(gcp, GcpPlace(through), storage, bigquery, manners)
 
 
 def encoded(account: dict[str, str]) -> str:
