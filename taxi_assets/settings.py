@@ -51,6 +51,7 @@ class Settings(BaseSettings):
     taxi_alert_webhook: SecretStr | None = None
     taxi_ui_url: str = "http://127.0.0.1:3000"
     taxi_maximum_bytes_billed: Annotated[int, Field(ge=10_000_000)] = 100_000_000_000
+    taxi_require_partition_filter: bool = False
 
     gcp_project_id: str | None = None
     gcp_location: str | None = None
@@ -130,8 +131,10 @@ class Settings(BaseSettings):
         if value is None:
             return value
         fix = "make it with: base64 -w 0 service-account.json"
+        # `.env` files have it with blanks or quotes around it, and `base64` without -w 0 breaks its lines.
+        key = "".join(value.get_secret_value().split()).strip("'\"")
         try:
-            account: Any = json.loads(base64.b64decode(value.get_secret_value(), validate=True))
+            account: Any = json.loads(base64.b64decode(key, validate=True))
         except (binascii.Error, UnicodeDecodeError, json.JSONDecodeError):
             # `from None`: the decoding error quotes the text, and the text is the secret.
             raise ValueError(f"it is not base64 of a JSON file; {fix}") from None

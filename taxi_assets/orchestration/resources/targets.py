@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from dagster import EnvVar
@@ -12,6 +13,7 @@ from taxi_assets.orchestration.resources.postgres import Postgres
 from taxi_assets.orchestration.resources.source import Source
 from taxi_assets.orchestration.resources.warehouse import DuckDbResource
 from taxi_assets.settings import Settings
+from taxi_assets.steps.gcp.connection import GcpConnection
 from taxi_assets.steps.raw.sources import is_url, shown_url
 
 
@@ -51,18 +53,26 @@ def _local(settings: Settings) -> dict[str, object]:
 def _gcp(settings: Settings) -> dict[str, object]:
     from taxi_assets.orchestration.resources.gcp import BigQueryDatasetResource, GcsLakeResource
 
-    shared: dict[str, Any] = {
-        "project": settings.gcp_project_id,
-        "location": settings.gcp_location,
-        "bucket": settings.gcp_bucket_name,
-        "dataset": settings.gcp_dataset,
-        "gcp_credentials": EnvVar("SECRET_GCP_SERVICE_ACCOUNT") if settings.secret_gcp_service_account else None,
-        "storage_emulator": settings.storage_emulator_host,
-        "bigquery_emulator": settings.bigquery_emulator_host,
-    }
+    # Wrong names are told when the code location loads, and right ones go on as Google writes them.
+    place = GcpConnection(
+        project=settings.gcp_project_id or "",
+        location=settings.gcp_location or "",
+        bucket=settings.gcp_bucket_name or "",
+        dataset=settings.gcp_dataset or "",
+        storage_emulator=settings.storage_emulator_host,
+        bigquery_emulator=settings.bigquery_emulator_host,
+    )
+    shared: dict[str, Any] = asdict(place)
+    del shared["credentials"]
+    # By the variable's name, so that the UI shows that and not the key.
+    shared["gcp_credentials"] = EnvVar("SECRET_GCP_SERVICE_ACCOUNT") if settings.secret_gcp_service_account else None
     return {
         "lake": GcsLakeResource(**shared),
-        "warehouse": BigQueryDatasetResource(**shared, maximum_bytes_billed=settings.taxi_maximum_bytes_billed),
+        "warehouse": BigQueryDatasetResource(
+            **shared,
+            maximum_bytes_billed=settings.taxi_maximum_bytes_billed,
+            require_partition_filter=settings.taxi_require_partition_filter,
+        ),
     }
 
 

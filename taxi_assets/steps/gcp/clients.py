@@ -79,6 +79,7 @@ def _service_account(encoded: str) -> Credentials:
     from google.oauth2 import service_account
 
     try:
+        # Blanks, line breaks and quotes, as `.env` files have them, are no base64 and are skipped.
         return service_account.Credentials.from_service_account_info(json.loads(base64.b64decode(encoded)))
     except ValueError:
         # `from None`: the message of a parser may quote the key.
@@ -151,7 +152,9 @@ def explained(doing: str, *, role: str, kept: str) -> Generator[None]:
         yield
     except (GoogleAPIError, GoogleAuthError, InvalidResponse, DataCorruption) as error:
         raise _translated(error, doing, role, kept) from error
-    except (requests.RequestException, ConnectionError, TimeoutError) as error:
+    except TimeoutError as error:
+        raise StoreUnavailableError(f"{doing}: no end in time ({error}); {kept}. It is safe to run again") from error
+    except (requests.RequestException, ConnectionError) as error:
         raise StoreUnavailableError(f"{doing}: no connection ({error}); {kept}. It is safe to run again") from error
 
 

@@ -4,12 +4,14 @@ import dagster as dg
 import pytest
 from dagster_gcp import BigQueryResource, GCSResource
 
+from taxi_assets.errors import SettingsError
 from taxi_assets.orchestration.resources.gcp import BigQueryDatasetResource
 from taxi_assets.orchestration.resources.targets import resources_for
 from taxi_assets.settings import load_settings
 from taxi_assets_tests.support.gcp_fixtures import GcpPlace, encoded
 
 VARIABLE = "SECRET_GCP_SERVICE_ACCOUNT"
+NAMES = {"gcp_project_id": "my-project", "gcp_location": "US", "gcp_bucket_name": "my-taxi", "gcp_dataset": "taxi"}
 
 
 def resources(gcp: GcpPlace, **settings: object) -> dict[str, object]:
@@ -46,8 +48,7 @@ def test_the_key_is_read_in_the_run_and_shown_nowhere(
 ) -> None:
     key = encoded(service_account)
     monkeypatch.setenv(VARIABLE, key)
-    names = {"gcp_project_id": "p", "gcp_location": "US", "gcp_bucket_name": "b", "gcp_dataset": "d"}
-    made = resources_for(load_settings(taxi_target="gcp", **names))
+    made = resources_for(load_settings(taxi_target="gcp", **NAMES))
     warehouse = made["warehouse"]
     assert isinstance(warehouse, BigQueryDatasetResource)
     assert warehouse.gcp_credentials == dg.EnvVar(VARIABLE)
@@ -60,11 +61,25 @@ def test_the_key_is_read_in_the_run_and_shown_nowhere(
         assert key not in shown
 
 
-def test_one_emulator_alone_fails_the_run_with_what_to_set(gcp: GcpPlace) -> None:
-    @dg.asset(required_resource_keys={"lake"})
-    def never() -> None:
-        pytest.fail("the preflight comes first")
+def test_wrong_names_are_told_when_the_code_location_loads() -> None:
+    wrong = {**NAMES, "gcp_bucket_name": "Bad_Bucket Name!", "gcp_location": "us-central1-a"}
+    with pytest.raises(SettingsError) as raised:
+        resources_for(load_settings(taxi_target="gcp", **wrong, storage_emulator_host="127.0.0.1:1"))
+    location, bucket, emulators = str(raised.value).splitlines()
+    assert location == "GCP_LOCATION='us-central1-a': that is a zone; write its region, us-central1"
+    assert bucket.startswith("GCP_BUCKET_NAME='Bad_Bucket Name!': no bucket can have this name")
+    assert emulators.startswith("set both STORAGE_EMULATOR_HOST and BIGQUERY_EMULATOR_HOST")
 
-    with pytest.raises(dg.DagsterError) as raised:
-        dg.materialize([never], resources=resources(gcp, bigquery_emulator_host=None))
-    assert "set both STORAGE_EMULATOR_HOST and BIGQUERY_EMULATOR_HOST" in str(raised.value.__cause__)
+
+def test_names_and_keys_are_taken_as_env_files_have_them(
+    service_account: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = encoded(service_account)
+    broken_lines = "\n".join(key[i : i + 76] for i in range(0, len(key), 76))
+    monkeypatch.setenv(VARIABLE, f' "{broken_lines}"\n')
+    written = {**NAMES, "gcp_bucket_name": '"gs://my-taxi/"', "gcp_dataset": " my-project.taxi "}
+    warehouse = resources_for(load_settings(taxi_target="gcp", **written))["warehouse"]
+    assert isinstance(warehouse, BigQueryDatasetResource)
+    assert (warehouse.bucket, warehouse.dataset) == ("my-taxi", "taxi")
+    with warehouse.process_config_and_initialize().get_client() as client:
+        assert client._credentials.service_account_email == service_account["client_email"]
