@@ -1,6 +1,7 @@
-"""Before anything runs in the ``gcp`` target: settings, credentials, places, locations and permissions, in seconds.
+"""Before the lake and the warehouse of the ``gcp`` target are used: credentials, places and permissions, in seconds.
 
-Belongs here: everything that would otherwise be found out in the middle of a backfill. Not here: loading.
+Belongs here: everything that would otherwise be found out in the middle of a backfill. Not here: loading, and how
+names are written (``connection.py``).
 
 Permissions are tried, not asked for: a small object is written, read and removed, and an empty table made, queried
 (a dry run, which is free) and removed. That is what the steps do, so a role that passes here is enough there.
@@ -28,6 +29,7 @@ from taxi_assets.steps.gcp.clients import (
     storage_retry,
 )
 from taxi_assets.steps.gcp.connection import GcpConnection
+from taxi_assets.steps.gcp.locations import can_load
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import Client as BigQueryClient
@@ -41,8 +43,8 @@ PATIENCE_SECONDS = 20.0
 _KEPT = "nothing was changed"
 
 
-def check_gcp(gcp: GcpConnection, *, patience: float = PATIENCE_SECONDS) -> None:
-    """Makes sure that the ``gcp`` target can work, and makes the bucket and the dataset when they are missing.
+def check_lake(gcp: GcpConnection, *, patience: float = PATIENCE_SECONDS) -> str:
+    """Makes sure that the bucket can be worked with, and makes it when it is missing; returns its location.
 
     A bucket that is made here is in ``GCP_LOCATION``, has uniform access and refuses public access. A bucket that
     was there is left as it is; one that could be read by the public is warned about.
@@ -52,21 +54,40 @@ def check_gcp(gcp: GcpConnection, *, patience: float = PATIENCE_SECONDS) -> None
         patience: How many seconds one call is tried again on passing errors.
 
     Raises:
-        SettingsError: The bucket or the dataset is in another location.
         StoreAccessError: Credentials are missing or refused, the bucket belongs to somebody else, or a role is
             missing; the message names it.
         StoreUnavailableError: Google cannot be reached.
     """
-    storage, bigquery = storage_client(gcp), bigquery_client(gcp)
-    bucket_location = _ensure_bucket(storage, gcp, patience)
+    storage = storage_client(gcp)
+    location = _ensure_bucket(storage, gcp, patience)
+    _try_objects(storage, gcp, patience)
+    logger.info("gcp: gs://%s in %s is ready", gcp.bucket, location)
+    return location
+
+
+def check_gcp(gcp: GcpConnection, *, patience: float = PATIENCE_SECONDS) -> None:
+    """Makes sure that the whole ``gcp`` target can work: the bucket, the dataset, and loading from one to the other.
+
+    Args:
+        gcp: Where it lies and how it is reached.
+        patience: How many seconds one call is tried again on passing errors.
+
+    Raises:
+        SettingsError: The dataset is in another location, or cannot load from where the bucket is.
+        StoreAccessError: As :func:`check_lake`.
+        StoreUnavailableError: Google cannot be reached.
+    """
+    bigquery = bigquery_client(gcp)
+    bucket_location = check_lake(gcp, patience=patience)
     dataset_location = _ensure_dataset(bigquery, gcp, patience)
     _check_locations(gcp, bucket_location, dataset_location)
-    _try_objects(storage, gcp, patience)
     _try_tables(bigquery, gcp, patience)
-    logger.info("gcp: gs://%s and %s in %s are ready", gcp.bucket, gcp.dataset_id, gcp.location)
+    logger.info("gcp: %s in %s is ready", gcp.dataset_id, dataset_location)
 
 
 def _ensure_bucket(client: StorageClient, gcp: GcpConnection, patience: float) -> str:
+    from google.api_core.exceptions import Conflict
+
     retry = storage_retry(patience)
     role = f"{BUCKET_ROLE}. If the bucket belongs to somebody else (names are shared by all of Google Cloud), set "
     with explained(f"gs://{gcp.bucket}: looking", role=f"{role}GCP_BUCKET_NAME to another name", kept=_KEPT):
@@ -77,7 +98,10 @@ def _ensure_bucket(client: StorageClient, gcp: GcpConnection, patience: float) -
             bucket.iam_configuration.uniform_bucket_level_access_enabled = True
             bucket.iam_configuration.public_access_prevention = "enforced"
             bucket.labels = MANAGED_BY
-            client.create_bucket(bucket, project=gcp.project, location=gcp.location, retry=retry)
+            try:
+                client.create_bucket(bucket, project=gcp.project, location=gcp.location, retry=retry)
+            except Conflict:
+                logger.info("gcp: somebody else made gs://%s at the same moment; looking at that one", gcp.bucket)
             bucket = cast("Any", client.get_bucket(gcp.bucket, retry=retry))
         elif bucket.iam_configuration.public_access_prevention != "enforced":
             logger.warning("gs://%s does not refuse public access; `gcloud storage buckets update gs://%s "
@@ -105,18 +129,18 @@ def _ensure_dataset(client: BigQueryClient, gcp: GcpConnection, patience: float)
 
 
 def _check_locations(gcp: GcpConnection, bucket: str, dataset: str) -> None:
-    """Load jobs read a bucket in the dataset's location only, and moving either means making it anew."""
-    wanted = gcp.location.casefold()
-    if bucket.casefold() == wanted and dataset.casefold() == wanted:
-        return
-    advice = (
-        f"Set GCP_LOCATION={bucket}" if bucket.casefold() == dataset.casefold()
-        else "Set GCP_BUCKET_NAME or GCP_DATASET to names that do not exist yet; both are then made in GCP_LOCATION"
-    )  # fmt: skip
-    raise SettingsError(
-        f"GCP_LOCATION={gcp.location}, but the bucket {gcp.bucket} is in {bucket} and the dataset {gcp.dataset} "
-        f"in {dataset}: all three must be the same, because BigQuery loads only from its own location. {advice}"
-    )
+    """Jobs run where the dataset is, and load from there only; moving a bucket or a dataset means making it anew."""
+    if dataset.casefold() != gcp.location.casefold():
+        raise SettingsError(
+            f"GCP_LOCATION={gcp.location}, but the dataset {gcp.dataset_id} is in {dataset}; {_KEPT}. Set GCP_LOCATION="
+            f"{dataset}, or GCP_DATASET to a name that does not exist yet: it is then made in {gcp.location}"
+        )
+    if not can_load(dataset, bucket):
+        raise SettingsError(
+            f"the bucket {gcp.bucket} is in {bucket} and the dataset {gcp.dataset_id} in {dataset}: BigQuery loads "
+            f"only from its own location, or from a region inside its own multi-region; {_KEPT}. Set GCP_BUCKET_NAME "
+            f"to a name that does not exist yet: it is then made in {gcp.location}"
+        )
 
 
 def _try_objects(client: StorageClient, gcp: GcpConnection, patience: float) -> None:

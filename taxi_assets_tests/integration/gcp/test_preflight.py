@@ -15,11 +15,11 @@ from taxi_assets.errors import SettingsError, StoreAccessError, StoreUnavailable
 from taxi_assets.settings import PROJECT_ROOT
 from taxi_assets.steps.gcp.clients import bigquery_client, storage_client
 from taxi_assets.steps.gcp.connection import GcpConnection
-from taxi_assets.steps.gcp.preflight import check_gcp
+from taxi_assets.steps.gcp.preflight import check_gcp, check_lake
 from taxi_assets_tests.support.gcp_fault_proxy import Answer, Drop, Fault, Rewrite, fault_proxy
 from taxi_assets_tests.support.gcp_fixtures import FaultyGcp, GcpPlace, encoded
 
-NAMES = {"project": "p", "location": "US", "bucket": "b", "dataset": "d"}
+NAMES = {"project": "my-project", "location": "US", "bucket": "my-taxi", "dataset": "taxi"}
 
 
 def test_what_is_missing_is_made_and_nothing_is_left_behind(gcp_connection: GcpConnection) -> None:
@@ -42,8 +42,12 @@ def test_a_new_bucket_is_asked_for_in_its_place_and_closed_to_the_public(emulato
 @pytest.mark.parametrize(
     ("bucket", "dataset", "advice"),
     [
-        ("US", "europe-west1", "Set GCP_BUCKET_NAME or GCP_DATASET"),
-        ("EUROPE-WEST1", "europe-west1", "Set GCP_LOCATION=EUROPE-WEST1"),
+        ("US", "europe-west1", "Set GCP_LOCATION=europe-west1, or GCP_DATASET"),
+        (
+            "EUROPE-WEST1",
+            "US",
+            "the bucket .* is in EUROPE-WEST1 and the dataset .* in US.*Set GCP_BUCKET_NAME to a name",
+        ),
     ],
 )
 def test_places_that_lie_apart_are_named_with_what_to_do(
@@ -51,10 +55,27 @@ def test_places_that_lie_apart_are_named_with_what_to_do(
 ) -> None:
     faulty_gcp.storage.fail(r"^GET /storage/v1/b/[^/]+\?", Rewrite(lambda answer: {**answer, "location": bucket}))
     faulty_gcp.bigquery.fail(r"^GET .*/datasets/[^/]+\?", Rewrite(lambda answer: {**answer, "location": dataset}))
-    with pytest.raises(SettingsError) as raised:
+    with pytest.raises(SettingsError, match=advice):
         check_gcp(faulty_gcp.through.connection)
-    for part in (f"is in {bucket}", f"in {dataset}", "GCP_LOCATION=US", advice):
-        assert part in str(raised.value)
+
+
+def test_a_bucket_in_a_region_of_the_datasets_multi_region_is_fine(faulty_gcp: FaultyGcp) -> None:
+    inside = Rewrite(lambda answer: {**answer, "location": "US-CENTRAL1"})
+    faulty_gcp.storage.fail(r"^GET /storage/v1/b/[^/]+\?", inside)
+    check_gcp(faulty_gcp.through.connection)
+
+
+def test_somebody_faster_made_the_bucket(emulators: Emulators, gcp_connection: GcpConnection) -> None:
+    with fault_proxy(emulators.storage_host) as storage:
+        storage.fail(r"^POST /storage/v1/b\?", Answer(409, "conflict", forward=True))
+        check_lake(replace(gcp_connection, storage_emulator=storage.url))
+        # Somebody of another project: it is theirs.
+        storage.heal()
+        storage.fail(r"^POST /storage/v1/b\?", Answer(409, "conflict"))
+        storage.fail(r"^GET /storage/v1/b/theirs\?", Answer(404, "notFound"), times=1)
+        storage.fail(r"^GET /storage/v1/b/theirs\?", Answer(403, "forbidden"))
+        with pytest.raises(StoreAccessError, match="belongs to somebody else"):
+            check_lake(replace(gcp_connection, bucket="theirs", storage_emulator=storage.url))
 
 
 FORBIDDEN = Answer(403, "accessDenied")
