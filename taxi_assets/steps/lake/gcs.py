@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, cast
 
 from taxi_assets.data_dir import published_atomically
-from taxi_assets.errors import BrokenFileError, NotMaterializedError, StoreUnavailableError
+from taxi_assets.errors import BrokenFileError, NotMaterializedError, StoreAccessError, StoreUnavailableError
 from taxi_assets.steps.files.progress import OnProgress, no_progress
 from taxi_assets.steps.gcp.clients import OBJECT_ROLE, RETRY_SECONDS, explained, storage_retry
 from taxi_assets.steps.lake.lake import ObjectInfo, PutResult
@@ -42,6 +42,9 @@ FOOTER_CHUNK_BYTES = 256 * 1024
 """Enough for the Parquet footer of a month in one request."""
 
 _CONTENT_TYPES = {".parquet": "application/vnd.apache.parquet", ".gz": "application/gzip", ".csv": "text/csv"}
+SHA256 = "sha256"
+"""In the metadata of every object that this project has ever written; one without it is somebody else's."""
+
 _KEPT = "what was there before is still there, whole"
 
 
@@ -74,7 +77,7 @@ class GcsLake:
         Raises:
             BrokenFileError: The local file is gone, or changed while it was read.
             StoreUnavailableError: See :func:`explained`; also when another run wrote other bytes meanwhile.
-            StoreAccessError: A role is missing.
+            StoreAccessError: A role is missing, or the object that is there was not put there by this project.
         """
         digest = _digest_of(local)
         with explained(f"{self._uri(name)}: looking", role=OBJECT_ROLE, kept=_KEPT):
@@ -83,6 +86,11 @@ class GcsLake:
             logger.info("lake: %s is unchanged", self._uri(name))
             on_progress(digest.bytes, digest.bytes)
             return PutResult(_info(present, self._uri(name)), written=False)
+        if present is not None and not _is_ours(present):
+            raise StoreAccessError(
+                f"{self._uri(name)}: something else made this object (its metadata has no {SHA256}). It was left as it "
+                "is. Move it away, or set GCP_BUCKET_NAME to a bucket of its own"
+            )
         blob = self._upload(local, name, digest, metadata, present, on_progress)
         logger.info("lake: %s, %.1f MB, generation %s", self._uri(name), digest.bytes / 1e6, blob.generation)
         return PutResult(_info(blob, self._uri(name)), written=True)
@@ -99,7 +107,7 @@ class GcsLake:
         from google.api_core.exceptions import PreconditionFailed
 
         blob: Blob = self._bucket.blob(name, chunk_size=self._chunk_bytes)
-        blob.metadata = {**metadata, "sha256": digest.sha256}
+        blob.metadata = {**metadata, SHA256: digest.sha256}
         # Sent with the upload: Google then refuses bytes that do not fit, instead of publishing them.
         blob.crc32c = digest.crc32c
         with explained(f"{self._uri(name)}: uploading", role=OBJECT_ROLE, kept=_KEPT):
@@ -154,7 +162,7 @@ class GcsLake:
                     file, raw_download=True, if_generation_match=blob.generation, checksum="crc32c", retry=self._retry
                 )
             digest = _digest_of(partial)
-            promised = _metadata(blob).get("sha256", digest.sha256)
+            promised = _metadata(blob).get(SHA256, digest.sha256)
             if digest.crc32c != blob.crc32c or digest.sha256 != promised:
                 raise BrokenFileError(
                     f"{self._uri(name)}: what arrived has SHA-256 {digest.sha256}, the object promises {promised}; "
@@ -175,8 +183,11 @@ class GcsLake:
             blob: Blob | None = self._bucket.get_blob(name, retry=self._retry)
         if blob is None:
             raise NotMaterializedError(f"{self._uri(name)}: not in the lake; materialize the lake asset of this month")
-        reader: Any = blob.open("rb", chunk_size=FOOTER_CHUNK_BYTES, retry=self._retry)
-        return cast("BinaryIO", reader)
+        # Of this generation: should the object be replaced meanwhile, that is an error and no mixture.
+        reader: Any = blob.open(
+            "rb", chunk_size=FOOTER_CHUNK_BYTES, if_generation_match=blob.generation, retry=self._retry
+        )
+        return cast("BinaryIO", io.BufferedReader(_ExplainedReader(reader, self._uri(name)), FOOTER_CHUNK_BYTES))
 
     def names(self, prefix: str) -> list[str]:
         """Lists the bucket."""
@@ -185,12 +196,18 @@ class GcsLake:
             return sorted(str(blob.name) for blob in found)
 
     def delete(self, name: str) -> None:
-        """Deletes the object's live version."""
+        """Deletes the object's live version; one that this project did not put there stays, with a warning."""
         from google.api_core.exceptions import NotFound
 
         with explained(f"{self._uri(name)}: deleting", role=OBJECT_ROLE, kept=_KEPT):
+            blob: Blob | None = self._bucket.get_blob(name, retry=self._retry)
+            if blob is None:
+                return
+            if not _is_ours(blob):
+                logger.warning("lake: %s stays: its metadata has no %s, so it is not ours", self._uri(name), SHA256)
+                return
             try:
-                self._bucket.blob(name).delete(retry=self._retry)
+                blob.delete(if_generation_match=blob.generation, retry=self._retry)
             except NotFound:
                 logger.info("lake: %s was gone already", self._uri(name))
 
@@ -208,7 +225,7 @@ class _Digest:
 
     def is_of(self, blob: Blob) -> bool:
         """Whether the object has these bytes, by the server's checksum and by what we noted when we wrote it."""
-        noted = _metadata(blob).get("sha256")
+        noted = _metadata(blob).get(SHA256)
         return (noted, blob.crc32c, blob.size) == (self.sha256, self.crc32c, self.bytes)
 
 
@@ -230,6 +247,32 @@ def _digest_of(path: Path) -> _Digest:
     except FileNotFoundError as error:
         raise BrokenFileError(f"{path}: the file is gone; the lake was left as it is. Materialize it again") from error
     return _Digest(sha256.hexdigest(), base64.b64encode(crc32c.digest()).decode("ascii"), size)
+
+
+class _ExplainedReader(io.RawIOBase):
+    """Google's reader of an object, whose errors become ours while it is read, and not only when it is opened."""
+
+    def __init__(self, reader: Any, uri: str) -> None:
+        self._reader = reader
+        self._uri = uri
+
+    def readinto(self, buffer: Any, /) -> int:
+        with explained(f"{self._uri}: reading", role=OBJECT_ROLE, kept="nothing was changed"):
+            data: bytes = self._reader.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        return int(self._reader.seek(offset, whence))
+
+    def tell(self) -> int:
+        return int(self._reader.tell())
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
 
 
 class _WatchedFile(io.FileIO):
@@ -254,6 +297,10 @@ def _info(blob: Blob, uri: str) -> ObjectInfo:
         version=str(blob.generation),
         metadata=_metadata(blob),
     )
+
+
+def _is_ours(blob: Blob) -> bool:
+    return SHA256 in _metadata(blob)
 
 
 def _metadata(blob: Blob) -> dict[str, str]:

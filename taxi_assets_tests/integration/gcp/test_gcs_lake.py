@@ -25,6 +25,7 @@ from taxi_assets.errors import (
 )
 from taxi_assets.steps.lake.copy import copy_month, fetch_clean, lake_rows
 from taxi_assets.steps.lake.lake import clean_name, raw_name
+from taxi_assets.steps.lake.restore import clean_from_lake
 from taxi_assets_tests.support.gcp_fault_proxy import Answer, Drop, Fault, Rewrite
 from taxi_assets_tests.support.gcp_fixtures import CHUNK_BYTES, FaultyGcp, GcpPlace
 from taxi_assets_tests.support.lake_months import GREEN, YELLOW, write_clean, write_month
@@ -206,7 +207,8 @@ def test_an_upload_whose_last_answer_is_lost_counts_as_done(faulty_gcp: FaultyGc
 def test_lasting_faults_at_any_call_leave_the_previous_month_whole(
     faulty_gcp: FaultyGcp, data_dir: DataDir, fault: Fault, error: type[Exception], says: str
 ) -> None:
-    copy_month(*write_month(data_dir, YELLOW, 20), faulty_gcp.direct.lake())
+    before = write_month(DataDir(data_dir.root / "before"), YELLOW, 20)
+    copy_month(*before, faulty_gcp.direct.lake())
     old = objects(faulty_gcp.direct)
     raw, clean = write_month(data_dir, YELLOW, 30, seed=2)
     new = {RAW: raw.path.read_bytes(), CLEAN: clean.path.read_bytes()}
@@ -219,8 +221,7 @@ def test_lasting_faults_at_any_call_leave_the_previous_month_whole(
         after = objects(faulty_gcp.direct)
         assert after.keys() == old.keys()
         assert all(after[name] in (old[name], new[name]) for name in after)
-        for name, content in old.items():
-            faulty_gcp.direct.bucket.blob(name).upload_from_string(content)
+        copy_month(*before, faulty_gcp.direct.lake())
     copy_month(raw, clean, lake)
     assert objects(faulty_gcp.direct) == new
 
@@ -315,3 +316,48 @@ def test_what_is_not_there_says_what_to_materialize(gcp: GcpPlace, tmp_path: Pat
     with pytest.raises(NotMaterializedError, match="materialize lake/yellow_tripdata"):
         fetch_clean(lake, YELLOW, tmp_path / "fetched.parquet")
     lake.delete(CLEAN)  # gone already: no error
+
+
+def test_an_object_that_something_else_put_there_is_left_alone(gcp: GcpPlace, data_dir: DataDir) -> None:
+    raw, clean = write_month(data_dir, YELLOW, 20)
+    older = raw_name("yellow", "yellow_tripdata_2019-01.parquet")
+    gcp.bucket.blob(older).upload_from_string(b"theirs")
+    copy_month(raw, clean, gcp.lake())  # it would remove a raw file of another format that is its own
+    assert objects(gcp)[older] == b"theirs"
+
+    gcp.bucket.blob(CLEAN).upload_from_string(b"theirs")
+    with pytest.raises(StoreAccessError, match=r"something else made this object .* set GCP_BUCKET_NAME"):
+        copy_month(raw, clean, gcp.lake())
+    assert objects(gcp)[CLEAN] == b"theirs"
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "says"),
+    [
+        (Answer(403, "forbidden"), StoreAccessError, r"reading: permission denied.*roles/storage\.objectAdmin"),
+        (Answer(503), StoreUnavailableError, "reading: failed after every retry"),
+        (Drop(), StoreUnavailableError, "reading: failed after every retry|reading: no connection"),
+    ],
+    ids=str,
+)
+def test_faults_while_the_footer_is_read_are_explained(
+    faulty_gcp: FaultyGcp, data_dir: DataDir, tmp_path: Path, fault: Fault, error: type[Exception], says: str
+) -> None:
+    copy_month(*write_month(data_dir, YELLOW, 20), faulty_gcp.direct.lake())
+    faulty_gcp.storage.fail("^GET .*alt=media", fault)
+    lake = faulty_gcp.through.lake(retry_seconds=0.2)
+    with pytest.raises(error, match=says):
+        lake_rows(lake, YELLOW)
+    with pytest.raises(error, match=says):
+        clean_from_lake(YELLOW, DataDir(tmp_path / "elsewhere"), lake)
+
+
+def test_an_object_that_is_replaced_while_it_is_read_is_no_mixture(faulty_gcp: FaultyGcp, data_dir: DataDir) -> None:
+    copy_month(*write_month(data_dir, YELLOW, 20), faulty_gcp.direct.lake())
+    # Cloud Storage compares the generation that a download names; the emulator does not.
+    faulty_gcp.storage.fail("^GET .*alt=media", Answer(412, "conditionNotMet"))
+    with pytest.raises(StoreUnavailableError, match="reading: failed after every retry"):
+        lake_rows(faulty_gcp.through.lake(), YELLOW)
+    [read] = faulty_gcp.storage.requests("^GET .*alt=media")
+    generation = faulty_gcp.direct.bucket.get_blob(CLEAN).generation
+    assert parse_qs(urlsplit(read.path).query)["ifGenerationMatch"] == [str(generation)]
