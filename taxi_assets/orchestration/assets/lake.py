@@ -26,12 +26,12 @@ def lake_asset(dataset: Dataset, months_per_run: int) -> AssetsDefinition:
         kinds={"lake", "parquet"},
     )
     def lake_(context: AssetExecutionContext, lake: LakeResource, files: LocalFiles) -> None:
-        opened, inputs = lake.open(), Inputs(context, files, lake)
+        inputs = Inputs(context, files, lake)
 
         def copy(month: TripMonth, progress: Progress) -> Metadata:
             raw, clean = inputs.raw(month, progress), inputs.clean(month, progress)
             on_progress = progress("copied to the lake", "bytes")
-            return lake_metadata(copy_month(raw, clean, opened, on_progress=on_progress))
+            return lake_metadata(copy_month(raw, clean, lake.open(), on_progress=on_progress))
 
         materialize_months(context, dataset, copy)
 

@@ -29,12 +29,13 @@ def warehouse_asset(dataset: Dataset, months_per_run: int) -> AssetsDefinition:
     def warehouse_(
         context: AssetExecutionContext, files: LocalFiles, lake: LakeResource, warehouse: WarehouseResource
     ) -> None:
-        source, target, inputs = lake.open(), warehouse.open(), Inputs(context, files, lake)
+        inputs = Inputs(context, files, lake)
 
         def load(month: TripMonth, progress: Progress) -> Metadata:
             # Not for the load, which reads the lake: its checks compare the table with the clean file.
             inputs.clean(month, progress)
-            return warehouse_metadata(load_month(month, source, target, run_id=context.run.run_id), dataset)
+            loaded = load_month(month, lake.open(), warehouse.open(), run_id=context.run.run_id)
+            return warehouse_metadata(loaded, dataset)
 
         materialize_months(context, dataset, load)
 

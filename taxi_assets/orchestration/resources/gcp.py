@@ -7,14 +7,19 @@ imports this module: Google's packages take seconds, which a run of the ``local`
 the key into a temporary file and names that in the environment of the whole process, which two months that are loaded
 side by side cannot both do. Neither takes the address of an emulator. The IO managers beside them are not used: a month
 is a file that is streamed, and one load job; it is never an object in memory.
+
+Dagster sets up the resources of all steps of a run before its first step, also those that no step gets to. So nothing
+here asks Google before ``open()``: while Google is away, raw, clean and Postgres go on, and what needs it fails with an
+error that is retried.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import cache
 
-from dagster import ConfigurableResource, InitResourceContext
+from dagster import ConfigurableResource
 from dagster_gcp import BigQueryResource, GCSResource
 from google.cloud import bigquery, storage
 from pydantic import Field
@@ -23,7 +28,7 @@ from taxi_assets.orchestration.resources.lake import LakeResource
 from taxi_assets.orchestration.resources.warehouse import WarehouseResource
 from taxi_assets.steps.gcp.clients import bigquery_client, storage_client
 from taxi_assets.steps.gcp.connection import GcpConnection
-from taxi_assets.steps.gcp.preflight import check_gcp
+from taxi_assets.steps.gcp.preflight import check_gcp, check_lake
 from taxi_assets.steps.lake.gcs import GcsLake
 from taxi_assets.steps.warehouse.bigquery import BigQueryWarehouse
 
@@ -56,7 +61,7 @@ class GcpResource(ConfigurableResource):  # pyright: ignore[reportMissingTypeArg
         """The same as the steps take it.
 
         Raises:
-            SettingsError: Only one of the two emulators is given.
+            SettingsError: Names that Google would not take, or one emulator alone.
         """
         return GcpConnection(
             project=self.project,
@@ -75,20 +80,20 @@ class GcpResource(ConfigurableResource):  # pyright: ignore[reportMissingTypeArg
 
 # dagster_gcp lets the clients guess project and location (None); here they are always known.
 class GcsLakeResource(GcpResource, GCSResource, LakeResource):  # pyright: ignore[reportIncompatibleVariableOverride]
-    """A bucket; before a run begins, everything that the ``gcp`` target needs is checked."""
-
-    def setup_for_execution(self, context: InitResourceContext) -> None:
-        """Preflight: see :func:`taxi_assets.steps.gcp.preflight.check_gcp`."""
-        del context
-        check_gcp(self.connection)
+    """A bucket."""
 
     def get_client(self) -> storage.Client:
         """Cloud Storage's client, with these credentials or on the emulator."""
         return storage_client(self.connection)
 
     def open(self) -> GcsLake:
-        """The bucket."""
-        return GcsLake(self.get_client(), self.bucket)
+        """The bucket, after the preflight, which a process makes once; one that failed is made again.
+
+        Raises:
+            TaxiAssetsError: See :func:`taxi_assets.steps.gcp.preflight.check_lake`.
+        """
+        _check_lake(self.connection)
+        return GcsLake(_storage(self.connection), self.connection.bucket)
 
 
 class BigQueryDatasetResource(GcpResource, BigQueryResource, WarehouseResource):  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -96,9 +101,11 @@ class BigQueryDatasetResource(GcpResource, BigQueryResource, WarehouseResource):
 
     Attributes:
         maximum_bytes_billed: ``TAXI_MAXIMUM_BYTES_BILLED``: a query that would bill more is refused.
+        require_partition_filter: ``TAXI_REQUIRE_PARTITION_FILTER``: queries that name no month are refused.
     """
 
     maximum_bytes_billed: int
+    require_partition_filter: bool
 
     @contextmanager
     def get_client(self) -> Generator[bigquery.Client]:
@@ -107,9 +114,20 @@ class BigQueryDatasetResource(GcpResource, BigQueryResource, WarehouseResource):
             yield client
 
     def open(self) -> BigQueryWarehouse:
-        """The dataset."""
+        """The dataset, after the preflight, which a process makes once; one that failed is made again.
+
+        Raises:
+            TaxiAssetsError: See :func:`taxi_assets.steps.gcp.preflight.check_gcp`.
+        """
+        _check(self.connection)
         return BigQueryWarehouse(
-            bigquery_client(self.connection),
+            _bigquery(self.connection),
             self.connection.dataset_id,
             maximum_bytes_billed=self.maximum_bytes_billed,
+            require_partition_filter=self.require_partition_filter,
         )
+
+
+# `cache` does not remember errors: whoever opens next asks again.
+_check_lake, _check = cache(check_lake), cache(check_gcp)
+_storage, _bigquery = cache(storage_client), cache(bigquery_client)

@@ -29,7 +29,7 @@ from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.datasets.zones import TAXI_ZONES
 from taxi_assets.errors import BrokenFileError, CountMismatchError, TaxiAssetsError
 from taxi_assets.steps.gcp.clients import DATA_ROLE, JOB_ROLE, MANAGED_BY, OBJECT_ROLE, RETRY_SECONDS, explained, quoted
-from taxi_assets.steps.warehouse.bigquery_jobs import JobContext, JobRunner, label
+from taxi_assets.steps.warehouse.bigquery_jobs import GRACE_SECONDS, JOB_SECONDS, JobContext, JobRunner, label
 from taxi_assets.steps.warehouse.bigquery_tables import LOADED_MONTHS, BigQueryTables, schema_of
 from taxi_assets.steps.warehouse.warehouse import CleanObject, WarehouseMonth
 
@@ -51,8 +51,11 @@ class BigQueryWarehouse:
         client: See :func:`taxi_assets.steps.gcp.clients.bigquery_client`.
         dataset_id: ``project.dataset``.
         maximum_bytes_billed: A query that would bill more is refused before it runs.
+        require_partition_filter: See :class:`BigQueryTables`.
         retry_seconds: How long one call is tried again on passing errors.
         first_wait: Seconds before a failed job is started again.
+        job_seconds: See :data:`taxi_assets.steps.warehouse.bigquery_jobs.JOB_SECONDS`.
+        grace_seconds: See :data:`taxi_assets.steps.warehouse.bigquery_jobs.GRACE_SECONDS`.
         orphan_age: See ``ORPHAN_AGE``.
     """
 
@@ -62,14 +65,28 @@ class BigQueryWarehouse:
         dataset_id: str,
         *,
         maximum_bytes_billed: int,
+        require_partition_filter: bool = False,
         retry_seconds: float = RETRY_SECONDS,
         first_wait: float = 1.0,
+        job_seconds: float = JOB_SECONDS,
+        grace_seconds: float = GRACE_SECONDS,
         orphan_age: timedelta = ORPHAN_AGE,
     ) -> None:
         self._jobs = JobRunner(
-            client, maximum_bytes_billed=maximum_bytes_billed, retry_seconds=retry_seconds, first_wait=first_wait
+            client,
+            maximum_bytes_billed=maximum_bytes_billed,
+            retry_seconds=retry_seconds,
+            first_wait=first_wait,
+            job_seconds=job_seconds,
+            grace_seconds=grace_seconds,
         )
-        self._tables = BigQueryTables(client, self._jobs, dataset_id, retry_seconds=retry_seconds)
+        self._tables = BigQueryTables(
+            client,
+            self._jobs,
+            dataset_id,
+            require_partition_filter=require_partition_filter,
+            retry_seconds=retry_seconds,
+        )
         self._orphan_age = orphan_age
 
     def load(self, month: TripMonth, clean: CleanObject, *, run_id: str = "") -> WarehouseMonth:
@@ -117,10 +134,8 @@ class BigQueryWarehouse:
         )
 
     def count(self, month: TripMonth) -> int:
-        """Rows of the month's partition; BigQuery answers from its metadata and bills nothing."""
-        sql = f"SELECT COUNT(*) FROM {self._quoted(month.table)} WHERE {FILE_MONTH.name} = @file_month"
-        [[count]] = self._query("count", month, sql, _context(month, ""), [_date_parameter(month)])
-        return int(count)
+        """Rows of the month's partition; BigQuery reads its 8 bytes of ``file_month`` a row."""
+        return self._count(month, _context(month, ""))
 
     def total(self, month: TripMonth, column: str) -> float | None:
         """Sum of a column over the month's partition."""
@@ -128,6 +143,11 @@ class BigQueryWarehouse:
         sql = f"SELECT SUM({name}) FROM {self._quoted(month.table)} WHERE {FILE_MONTH.name} = @file_month"
         [[total]] = self._query("total", month, sql, _context(month, ""), [_date_parameter(month)])
         return None if total is None else float(total)
+
+    def _count(self, month: TripMonth, context: JobContext) -> int:
+        sql = f"SELECT COUNT(*) FROM {self._quoted(month.table)} WHERE {FILE_MONTH.name} = @file_month"
+        [[count]] = self._query("count", month, sql, context, [_date_parameter(month)])
+        return int(count)
 
     def _replace(
         self, month: TripMonth, dataset: Dataset, clean: CleanObject, run_id: str, context: JobContext
@@ -143,7 +163,7 @@ class BigQueryWarehouse:
             self._query("merge", month, merge, context)
         finally:
             self._drop_quietly(staging)
-        found = self.count(month)
+        found = self._count(month, context)
         if found != clean.rows:
             raise CountMismatchError(
                 f"{self._tables.id_of(month.table)}: the partition {month.month} has {found:,} rows, {clean.uri} has "

@@ -37,15 +37,24 @@ class BigQueryTables:
         client: See :func:`taxi_assets.steps.gcp.clients.bigquery_client`.
         jobs: Runs the statements that change tables.
         dataset_id: ``project.dataset``.
+        require_partition_filter: Whether BigQuery refuses queries of trips that name no month; tables that exist are
+            brought to it.
         retry_seconds: How long one call is tried again on passing errors.
     """
 
     def __init__(
-        self, client: Client, jobs: JobRunner, dataset_id: str, *, retry_seconds: float = RETRY_SECONDS
+        self,
+        client: Client,
+        jobs: JobRunner,
+        dataset_id: str,
+        *,
+        require_partition_filter: bool = False,
+        retry_seconds: float = RETRY_SECONDS,
     ) -> None:
         self._client = client
         self._jobs = jobs
         self._dataset_id = dataset_id
+        self._require_partition_filter = require_partition_filter
         self._retry = bigquery_retry(retry_seconds)
 
     def id_of(self, table: str) -> str:
@@ -61,14 +70,18 @@ class BigQueryTables:
             context: Labels for the statements that change tables.
 
         Raises:
-            LayoutError: A table of that name exists and is not one of ours, or has a column of another type.
+            LayoutError: A table or view of that name exists and is not one of ours, or has a column of another type.
         """
         self._ensure(self._trips_table(dataset), context)
         self._ensure(self._months_table(), context)
         self._ensure(self._external_table(dataset, lake_uris), context)
 
     def ensure_zones(self, context: JobContext) -> None:
-        """Makes sure that the table of the zone lookup is there."""
+        """Makes sure that the table of the zone lookup is there.
+
+        Raises:
+            LayoutError: As :meth:`ensure_trips`.
+        """
         table = self._table(TAXI_ZONES.name, TAXI_ZONES.columns)
         table.description = TAXI_ZONES.description
         self._ensure(table, context)
@@ -92,14 +105,16 @@ class BigQueryTables:
             self._client.delete_table(table_id, not_found_ok=True, retry=self._retry)
 
     def drop_orphans(self, prefix: str, older_than: timedelta) -> None:
-        """Removes tables whose name starts with ``prefix`` and that are older than any load takes."""
+        """Removes staging tables whose name starts with ``prefix`` and that are older than any load takes."""
         limit = datetime.now(timezone.utc) - older_than
         with explained(f"{self._dataset_id}: listing tables", role=DATA_ROLE, kept=_KEPT):
             tables: list[Any] = list(self._client.list_tables(self._dataset_id, retry=self._retry))
-        for table in tables:
-            if table.table_id.startswith(prefix) and table.created is not None and table.created < limit:
-                logger.info("removing %s, which a killed run left", self.id_of(table.table_id))
-                self.drop(self.id_of(table.table_id))
+        old = [table for table in tables if table.created is not None and table.created < limit]
+        for table_id in [self.id_of(table.table_id) for table in old if table.table_id.startswith(prefix)]:
+            present = self._get(table_id)
+            if present is not None and _is_ours(present):
+                logger.info("removing %s, which a killed run left", table_id)
+                self.drop(table_id)
 
     def _trips_table(self, dataset: Dataset) -> Table:
         from google.cloud.bigquery import TimePartitioning, TimePartitioningType
@@ -108,18 +123,18 @@ class BigQueryTables:
         table.description = dataset.description
         table.labels = {**MANAGED_BY, "dataset": dataset.name}
         table.time_partitioning = TimePartitioning(type_=TimePartitioningType.MONTH, field=FILE_MONTH.name)
-        table.require_partition_filter = True
+        table.require_partition_filter = self._require_partition_filter
         table.clustering_fields = [dataset.pickup, *_pickup_zone(dataset)]
         return table
 
     def _external_table(self, dataset: Dataset, lake_uris: str) -> Table:
-        from google.cloud.bigquery import ExternalConfig, Table
+        from google.cloud.bigquery import ExternalConfig
 
-        table = Table(self.id_of(f"{dataset.table}_external"))
+        # With the schema said: else it is that of one of the files, without descriptions, and stays so.
+        table = self._table(f"{dataset.table}_external", dataset.table_columns)
         config = ExternalConfig("PARQUET")
         config.source_uris = [lake_uris]
-        # Google forbids a schema here: it comes from the files, which the registry's types were written with.
-        config.autodetect = True
+        config.autodetect = False
         table.external_data_configuration = config
         table.description = f"{dataset.description} Reads the lake's Parquet at each query; nothing is loaded."
         table.labels = {**MANAGED_BY, "dataset": dataset.name}
@@ -147,40 +162,86 @@ class BigQueryTables:
         return table
 
     def _ensure(self, wanted: Table, context: JobContext) -> None:
+        """Makes the table, or brings the one that is there up to date when it is ours."""
+        table_id = wanted_id(wanted)
+        present = self._get(table_id)
+        if present is None:
+            logger.info("warehouse: creating %s", table_id)
+            with explained(f"{table_id}: creating", role=DATA_ROLE, kept=_KEPT):
+                # exists_ok: another run may create it between our look and this; then it is that one.
+                present = self._client.create_table(wanted, exists_ok=True, retry=self._retry)
+        _check_is_ours(present, wanted)
+        if wanted.external_data_configuration is None:
+            present = self._add_columns(present, wanted, context)
+        self._describe(present, wanted)
+
+    def _get(self, table_id: str) -> Table | None:
         from google.api_core.exceptions import NotFound
 
-        table_id = wanted_id(wanted)
         with explained(f"{table_id}: looking", role=DATA_ROLE, kept=_KEPT):
             try:
-                present = self._client.get_table(table_id, retry=self._retry)
+                return self._client.get_table(table_id, retry=self._retry)
             except NotFound:
-                logger.info("warehouse: creating %s", table_id)
-                # exists_ok: another run may create it between our look and this.
-                self._client.create_table(wanted, exists_ok=True, retry=self._retry)
-                return
-        if wanted.external_data_configuration is None:
-            self._update(present, wanted, context)
+                return None
 
-    def _update(self, present: Table, wanted: Table, context: JobContext) -> None:
-        """Adds columns that the registry has gained, and corrects descriptions and labels."""
+    def _add_columns(self, present: Table, wanted: Table, context: JobContext) -> Table:
+        """Adds columns that the registry has gained; returns the table as it is then."""
         table_id = wanted_id(wanted)
-        have = {column.name: column for column in _schema(present)}
+        have = {column.name for column in _schema(present)}
+        added = [column for column in _schema(wanted) if column.name not in have]
+        if not added:
+            return present
+        logger.info("warehouse: adding %s to %s", ", ".join(column.name for column in added), table_id)
+        clauses = ", ".join(f"ADD COLUMN IF NOT EXISTS {quoted(c.name)} {_sql_type(c)}" for c in added)
+        with explained(f"{table_id}: adding columns", role=DATA_ROLE, kept=_KEPT):
+            self._jobs.query(f"alter_{present.table_id}", f"ALTER TABLE {quoted(table_id)} {clauses}", context)
+            # Looked at again: an update must name the table's ETag, and that is another one now.
+            return self._client.get_table(table_id, retry=self._retry)
+
+    def _describe(self, present: Table, wanted: Table) -> None:
+        """Corrects what does not touch rows: descriptions, labels, the partition filter, where the lake is."""
+        from google.api_core.exceptions import BadRequest, PreconditionFailed
+
         want = {column.name: column for column in _schema(wanted)}
-        _check_is_ours(present, wanted)
-        added = [column for name, column in want.items() if name not in have]
-        if added:
-            logger.info("warehouse: adding %s to %s", ", ".join(column.name for column in added), table_id)
-            clauses = ", ".join(f"ADD COLUMN IF NOT EXISTS {quoted(c.name)} {_sql_type(c)}" for c in added)
-            with explained(f"{table_id}: adding columns", role=DATA_ROLE, kept=_KEPT):
-                self._jobs.query(f"alter_{present.table_id}", f"ALTER TABLE {quoted(table_id)} {clauses}", context)
-        schema = [_described_as(column, want.get(name)) for name, column in have.items()] + added
+        if wanted.external_data_configuration is None:
+            # Columns that a person has added stay.
+            have = _schema(present)
+            schema = [_described_as(column, want.pop(column.name, None)) for column in have] + list(want.values())
+        else:
+            schema = _schema(wanted)
         labels = {**cast("dict[str, str]", present.labels), **cast("dict[str, str]", wanted.labels)}
         # Tables may be changed a few times in ten seconds only, so they are changed when there is a reason.
-        if (schema, labels, wanted.description) == (_schema(present), present.labels, present.description):
+        fields = [
+            name
+            for name, same in {
+                "schema": _comparable(schema) == _comparable(_schema(present)),
+                "labels": labels == present.labels,
+                "description": wanted.description == present.description,
+                "require_partition_filter": bool(wanted.require_partition_filter)
+                == bool(present.require_partition_filter),
+                "external_data_configuration": _uris(wanted) == _uris(present),
+            }.items()
+            if not same
+        ]
+        if not fields:
             return
+        table_id = wanted_id(wanted)
+        logger.info("warehouse: bringing %s of %s up to date", ", ".join(fields), table_id)
         present.schema, present.labels, present.description = schema, labels, wanted.description
+        present.require_partition_filter = wanted.require_partition_filter
+        present.external_data_configuration = wanted.external_data_configuration
         with explained(f"{table_id}: describing", role=DATA_ROLE, kept=_KEPT):
-            self._client.update_table(present, ["schema", "labels", "description"], retry=self._retry)
+            try:
+                self._client.update_table(present, fields, retry=self._retry)
+            except PreconditionFailed:
+                # Another run was faster, most likely with the same.
+                logger.info("warehouse: %s was changed meanwhile; the next load looks at it again", table_id)
+            except BadRequest:
+                if wanted.external_data_configuration is None:
+                    raise
+                logger.info("warehouse: making %s anew, which holds nothing by itself", table_id)
+                self._client.delete_table(table_id, not_found_ok=True, retry=self._retry)
+                self._client.create_table(wanted, exists_ok=True, retry=self._retry)
 
 
 def schema_of(columns: Iterable[Column]) -> list[SchemaField]:
@@ -212,6 +273,15 @@ def _schema(table: Table) -> list[Any]:
     return list(cast("Iterable[Any]", table.schema))
 
 
+def _comparable(schema: Iterable[Any]) -> list[tuple[str, str, str, str]]:
+    return [(c.name, _sql_type(c), c.mode, c.description or "") for c in schema]
+
+
+def _uris(table: Table) -> list[str] | None:
+    config: Any = table.external_data_configuration
+    return None if config is None else list(config.source_uris)
+
+
 def _pickup_zone(dataset: Dataset) -> list[str]:
     return [column.name for column in dataset.columns if column.name == "pulocationid"]
 
@@ -224,8 +294,13 @@ def _sql_type(column: SchemaField) -> str:
     return _LEGACY_NAMES.get(column.field_type, column.field_type)
 
 
+def _is_ours(table: Table) -> bool:
+    """Every table that this project has ever made says so."""
+    return MANAGED_BY.items() <= cast("dict[str, str]", table.labels).items()
+
+
 def _check_is_ours(present: Table, wanted: Table) -> None:
-    """A table of the same name that was made by something else, such as the course's flows, is left alone."""
+    """A table or view of the same name that something else made, such as the course's flows, is left alone."""
     table_id = wanted_id(wanted)
     partitioning, wanted_partitioning = present.time_partitioning, wanted.time_partitioning
     field = partitioning.field if partitioning else None
@@ -234,6 +309,15 @@ def _check_is_ours(present: Table, wanted: Table) -> None:
             f"{table_id} exists and is partitioned by {field or 'nothing'}, not by {wanted_partitioning.field}: "
             "something else made it. It was left as it is. Set GCP_DATASET to a dataset of its own, or rename the table"
         )
+    if not _is_ours(present):
+        raise LayoutError(
+            f"{table_id} exists as a {str(present.table_type).lower()} without the label managed-by:taxi_assets: "
+            "something else made it. It was left as it is. Set GCP_DATASET to a dataset of its own, or rename it; if "
+            f"taxi_assets may replace what it holds: bq update --set_label managed-by:taxi_assets {present.project}:"
+            f"{present.dataset_id}.{present.table_id}"
+        )
+    if wanted.external_data_configuration is not None:
+        return  # It holds nothing: another type is corrected, not lost.
     types = {column.name: _sql_type(column) for column in _schema(present)}
     for column in _schema(wanted):
         found = types.get(column.name)

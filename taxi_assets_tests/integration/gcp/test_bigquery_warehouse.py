@@ -1,18 +1,24 @@
 """The warehouse of the gcp target: Google's real client against bqemulator, loading from fake-gcs-server.
 
 What the emulator accepts and ignores (partitioning, clustering, expiry, cost limits, labels of tables) is asserted
-on the requests. It has no cost and no permissions, and runs one statement at a time.
+on the requests, or played by the proxy in front of it (``gcp_manners.py``). It has no cost and no permissions, and runs
+one statement at a time.
 """
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import threading
+import time
 from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
+from google.api_core.exceptions import BadRequest
+from google.cloud.bigquery import ExternalConfig, SchemaField, Table, TimePartitioning
 
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
@@ -27,7 +33,7 @@ from taxi_assets.errors import (
     StoreUnavailableError,
 )
 from taxi_assets.steps.files.raw_file import RawFile
-from taxi_assets.steps.gcp.clients import quoted
+from taxi_assets.steps.gcp.clients import MANAGED_BY, quoted
 from taxi_assets.steps.lake.copy import copy_month
 from taxi_assets.steps.lake.lake import clean_name
 from taxi_assets.steps.warehouse.load import load_month, load_zones
@@ -55,6 +61,14 @@ def load(place: GcpPlace, month: TripMonth, run_id: str = "") -> WarehouseMonth:
 
 def sums(place: GcpPlace, month: TripMonth) -> tuple[int, float | None]:
     return place.warehouse().count(month), place.warehouse().total(month, "total_amount")
+
+
+def make_table(place: GcpPlace, name: str, schema: list[SchemaField], **attributes: object) -> None:
+    """A table as somebody may have made it."""
+    table = Table(f"{place.dataset_id}.{name}", schema=schema)
+    for attribute, value in attributes.items():
+        setattr(table, attribute, value)
+    place.bigquery.create_table(table)
 
 
 def staging_tables(place: GcpPlace) -> set[str]:
@@ -131,11 +145,15 @@ def test_what_a_real_bigquery_is_told(faulty_gcp: FaultyGcp, data_dir: DataDir) 
     tables = {t.json["tableReference"]["tableId"]: t.json for t in faulty_gcp.bigquery.requests("^POST .*/tables")}
     trips = tables["yellow_tripdata"]
     assert trips["timePartitioning"] == {"type": "MONTH", "field": "file_month"}
-    assert trips["requirePartitionFilter"] is True
+    assert trips["requirePartitionFilter"] is False
     assert trips["clustering"] == {"fields": ["tpep_pickup_datetime", "pulocationid"]}
     external = tables["yellow_tripdata_external"]["externalDataConfiguration"]
     assert external["sourceFormat"] == "PARQUET"
     assert external["sourceUris"] == [f"gs://{faulty_gcp.direct.connection.bucket}/clean/yellow/*.parquet"]
+    assert external["autodetect"] is False
+    columns = {c["name"]: (c["type"], c["mode"]) for c in tables["yellow_tripdata_external"]["schema"]["fields"]}
+    assert columns == {c.name: (c.type.bigquery, "NULLABLE") for c in DATASETS["yellow"].table_columns}
+    assert columns["tpep_pickup_datetime"] == ("DATETIME", "NULLABLE")
     [staging] = [table for name, table in tables.items() if "staging" in name]
     assert int(staging["expirationTime"]) > 0
 
@@ -147,6 +165,7 @@ def test_what_a_real_bigquery_is_told(faulty_gcp: FaultyGcp, data_dir: DataDir) 
     assert load_job["createDisposition"] == "CREATE_NEVER"
     queries = [job["configuration"]["query"] for job in jobs if "query" in job["configuration"]]
     assert {query["maximumBytesBilled"] for query in queries} == {str(MAXIMUM_BYTES_BILLED)}
+    assert {job["configuration"]["jobTimeoutMs"] for job in jobs} == {"1800000"}
     [merge] = [query["query"] for query in queries if query["query"].startswith("MERGE")]
     assert "WHEN NOT MATCHED BY SOURCE AND trips.file_month = DATE '2019-01-01' THEN DELETE" in merge
     assert all(re.fullmatch(r"taxi_assets_\w+_yellow_tripdata_2019-01_\w+", j["jobReference"]["jobId"]) for j in jobs)
@@ -163,9 +182,9 @@ def test_cost_and_slot_time_of_all_jobs_are_added_up(faulty_gcp: FaultyGcp, data
     faulty_gcp.bigquery.fail(r"(GET|POST) .*/jobs", Rewrite(with_cost))
     loaded = load(faulty_gcp.through, YELLOW)
     jobs = [seen.json for seen in faulty_gcp.bigquery.requests("^POST .*/jobs")]
-    queries = [job for job in jobs if "query" in job["configuration"] and "_count_" not in job["jobReference"]["jobId"]]
-    assert len(queries) == 5  # what is there, what arrived, begin, merge, end; counting the month bills nothing
-    assert (loaded.bytes_billed, loaded.slot_ms) == (5 * 10_485_760, 5 * 250)
+    queries = [job for job in jobs if "query" in job["configuration"]]
+    assert len(queries) == 6  # what is there, what arrived, begin, merge, count, end
+    assert (loaded.bytes_billed, loaded.slot_ms) == (6 * 10_485_760, 6 * 250)
 
 
 CALLS = {
@@ -319,6 +338,116 @@ def test_a_column_that_the_registry_gained_is_added_and_older_months_show_null(
     assert {column.name for column in schema} == {column.name for column in DATASETS["yellow"].table_columns}
 
 
+def test_two_columns_are_added_by_one_statement_and_described_at_once(faulty_gcp: FaultyGcp, data_dir: DataDir) -> None:
+    place, gone = faulty_gcp.through, ("congestion_surcharge", "airport_fee")
+    land(place, data_dir, YELLOW, 20)
+    load(place, YELLOW)
+    for name in gone:  # the table as it was before the registry knew them
+        faulty_gcp.direct.rows(f"ALTER TABLE `{{d}}.yellow_tripdata` DROP COLUMN {name}")
+    for name in ("yellow_tripdata", "yellow_tripdata_external"):
+        table = place.bigquery.get_table(f"{place.dataset_id}.{name}")
+        table.schema = [column for column in table.schema if column.name not in gone]
+        place.bigquery.update_table(table, ["schema"])
+    faulty_gcp.bigquery.seen.clear()
+
+    land(place, data_dir, FEBRUARY, 30)
+    load(place, FEBRUARY)
+
+    alters = [s.json for s in faulty_gcp.bigquery.requests("^POST .*/jobs") if b"ALTER TABLE" in s.body]
+    assert [alter["configuration"]["query"]["query"].count("ADD COLUMN") for alter in alters] == [2]
+    # One update each: the first one named the ETag of after the statement.
+    assert len(faulty_gcp.bigquery.requests("^PATCH .*/yellow_tripdata?")) == 2
+    for name in ("yellow_tripdata", "yellow_tripdata_external"):
+        schema = place.bigquery.get_table(f"{place.dataset_id}.{name}").schema
+        assert {c.name: c.description for c in schema} == {
+            c.name: c.full_description for c in DATASETS["yellow"].table_columns
+        }
+    counted = "SELECT COUNT(congestion_surcharge), COUNT(airport_fee) FROM `{d}.yellow_tripdata`"
+    assert place.rows(counted) == [(30, 30)]
+
+
+def test_an_external_table_follows_its_bucket(faulty_gcp: FaultyGcp, data_dir: DataDir) -> None:
+    place = faulty_gcp.through
+    table = Table(f"{place.dataset_id}.yellow_tripdata_external")
+    table.external_data_configuration = ExternalConfig("PARQUET")  # as earlier versions made it
+    table.external_data_configuration.source_uris = ["gs://elsewhere/clean/yellow/*.parquet"]
+    table.external_data_configuration.autodetect = True
+    table.labels = {**MANAGED_BY, "dataset": "yellow"}
+    place.bigquery.create_table(table)
+    land(place, data_dir, YELLOW, 20)
+
+    load(place, YELLOW)
+
+    now = place.bigquery.get_table(table.reference)
+    assert now.external_data_configuration.source_uris == [f"gs://{place.connection.bucket}/clean/yellow/*.parquet"]
+    assert now.external_data_configuration.autodetect is False
+    assert [column.name for column in now.schema] == [column.name for column in DATASETS["yellow"].table_columns]
+
+
+def test_an_external_table_that_google_will_not_change_is_made_anew(faulty_gcp: FaultyGcp, data_dir: DataDir) -> None:
+    place = faulty_gcp.through
+    land(place, data_dir, YELLOW, 20)
+    make_table(place, "yellow_tripdata_external", NUMBER, labels=MANAGED_BY)
+    faulty_gcp.bigquery.fail("^PATCH .*_external", Answer(400, "invalid"))
+    load(place, YELLOW)
+    assert len(place.bigquery.get_table(f"{place.dataset_id}.yellow_tripdata_external").schema) > len(NUMBER)
+
+
+def test_queries_need_a_month_when_the_setting_says_so(faulty_gcp: FaultyGcp, data_dir: DataDir) -> None:
+    place, everything = faulty_gcp.through, "SELECT COUNT(*) FROM `{d}.yellow_tripdata`"
+    for rows, required in ((20, False), (21, True), (22, False)):
+        land(place, data_dir, YELLOW, rows)
+        # A table that exists is brought to the setting, and what a load asks itself names the month.
+        warehouse = place.warehouse(require_partition_filter=required)
+        load_month(YELLOW, place.lake(), warehouse)
+        assert warehouse.total(YELLOW, "total_amount") is not None
+        if required:
+            with pytest.raises(BadRequest):
+                place.rows(everything)
+        else:
+            assert place.rows(everything) == [(rows,)]
+
+
+@pytest.mark.parametrize("stops_itself", [True, False], ids=["Google ends it", "we cancel it"])
+@pytest.mark.parametrize("job", ['"load":', '"query": "MERGE'])
+def test_a_job_that_gets_no_turn_ends(faulty_gcp: FaultyGcp, data_dir: DataDir, job: str, stops_itself: bool) -> None:
+    land(faulty_gcp.direct, data_dir, YELLOW, 20)
+    faulty_gcp.manners.hold(job, stops_itself=stops_itself)
+    warehouse = faulty_gcp.through.warehouse(job_seconds=0.5, grace_seconds=1.0 if stops_itself else 0.0)
+    with pytest.raises(StoreUnavailableError, match="timed out" if stops_itself else "no end in time"):
+        load_month(YELLOW, faulty_gcp.through.lake(), warehouse)
+    [held] = faulty_gcp.manners.jobs.values()
+    assert held.cancelled is not stops_itself
+    assert staging_tables(faulty_gcp.direct) == set()
+    assert faulty_gcp.direct.warehouse().count(YELLOW) == 0
+
+
+def test_a_job_that_nobody_waits_for_any_longer_is_cancelled(faulty_gcp: FaultyGcp, data_dir: DataDir) -> None:
+    land(faulty_gcp.direct, data_dir, YELLOW, 20)
+    faulty_gcp.manners.hold('"load":', stops_itself=False)
+
+    def interrupt() -> None:
+        while not faulty_gcp.manners.jobs:
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        load(faulty_gcp.through, YELLOW)
+    [held] = faulty_gcp.manners.jobs.values()
+    assert held.cancelled
+
+
+def test_a_job_that_cannot_be_asked_about_is_cancelled(faulty_gcp: FaultyGcp, data_dir: DataDir) -> None:
+    land(faulty_gcp.direct, data_dir, YELLOW, 20)
+    faulty_gcp.manners.hold('"load":')
+    faulty_gcp.bigquery.fail("^GET .*/jobs/", Answer(503))
+    with pytest.raises(StoreUnavailableError, match="after every retry"):
+        load(faulty_gcp.through, YELLOW)
+    [held] = faulty_gcp.manners.jobs.values()
+    assert held.cancelled
+
+
 def test_a_table_that_is_as_it_should_be_is_not_changed(faulty_gcp: FaultyGcp, data_dir: DataDir) -> None:
     older_names = {"INT64": "INTEGER", "FLOAT64": "FLOAT"}
 
@@ -327,43 +456,73 @@ def test_a_table_that_is_as_it_should_be_is_not_changed(faulty_gcp: FaultyGcp, d
         return {**table, "schema": {"fields": fields}}
 
     land(faulty_gcp.direct, data_dir, YELLOW, 20)
-    load(faulty_gcp.direct, YELLOW)
-    faulty_gcp.bigquery.fail(r"^GET .*/tables/(yellow_tripdata|loaded_months)\?", Rewrite(as_bigquery_says_it))
+    load(faulty_gcp.through, YELLOW)
+    faulty_gcp.bigquery.seen.clear()
+    faulty_gcp.bigquery.fail(r"^GET .*/tables/\w+\?", Rewrite(as_bigquery_says_it))
     load(faulty_gcp.through, YELLOW)
     assert not faulty_gcp.bigquery.requests("^(PATCH|PUT)")
+    assert not faulty_gcp.bigquery.requests("^POST .*/tables")
+
+
+MONTHLY = TimePartitioning(type_="MONTH", field="file_month")
+TEXT = [SchemaField("vendorid", "STRING"), SchemaField("file_month", "DATE")]
+NUMBER = [SchemaField("vendorid", "INT64"), SchemaField("file_month", "DATE")]
 
 
 @pytest.mark.parametrize(
-    ("partitioned_by", "columns", "says"),
+    ("name", "schema", "attributes", "says"),
     [
-        (None, "unique_row_id BYTES, vendorid STRING", "something else made it"),
+        ("yellow_tripdata", TEXT, {}, "partitioned by nothing, not by file_month: something else made it"),
+        ("yellow_tripdata", NUMBER, {"time_partitioning": MONTHLY}, "without the label managed-by:taxi_assets"),
         (
-            "file_month",
-            "vendorid STRING, file_month DATE",
+            "yellow_tripdata",
+            TEXT,
+            {"time_partitioning": MONTHLY, "labels": MANAGED_BY},
             "vendorid is STRING, this project stores it as INT64",
         ),
+        ("loaded_months", NUMBER, {}, "without the label"),
+        ("yellow_tripdata_external", NUMBER, {}, "without the label"),
+        ("yellow_tripdata_external", [], {"view_query": "SELECT 1 AS answer"}, "exists as a view without the label"),
     ],
 )
-def test_a_table_that_something_else_made_is_left_alone(
-    gcp: GcpPlace, data_dir: DataDir, partitioned_by: str | None, columns: str, says: str
+def test_what_something_else_made_is_left_alone(
+    faulty_gcp: FaultyGcp,
+    data_dir: DataDir,
+    name: str,
+    schema: list[SchemaField],
+    attributes: dict[str, object],
+    says: str,
 ) -> None:
-    land(gcp, data_dir, YELLOW, 20)
-    partition = f"PARTITION BY {partitioned_by}" if partitioned_by else ""
-    gcp.rows(f"CREATE TABLE `{{d}}.yellow_tripdata` ({columns}) {partition}")
+    place = faulty_gcp.through
+    land(place, data_dir, YELLOW, 20)
+    make_table(place, name, schema, **attributes)
+    faulty_gcp.bigquery.seen.clear()
     with pytest.raises(LayoutError, match=says):
-        load(gcp, YELLOW)
-    assert gcp.rows("SELECT COUNT(*) FROM `{d}.yellow_tripdata`") == [(0,)]
+        load(place, YELLOW)
+    assert not faulty_gcp.bigquery.requests(rf"^(PATCH|PUT|DELETE) .*/{name}\b")
+    assert all(name not in str(seen.json) for seen in faulty_gcp.bigquery.requests("^POST"))
+
+
+def test_a_zone_table_that_something_else_made_is_left_alone(gcp: GcpPlace, data_dir: DataDir, real_data: Path) -> None:
+    raw = RawFile(**{**write_raw(data_dir, YELLOW, 1).__dict__, "path": real_data / "misc" / "taxi_zone_lookup.csv"})
+    gcp.rows("CREATE TABLE `{d}.taxi_zones` AS SELECT 1 AS locationid")
+    with pytest.raises(LayoutError, match=r"taxi_zones exists as a table .* something else made it"):
+        load_zones(raw, gcp.lake(), gcp.warehouse())
+    assert gcp.rows("SELECT locationid FROM `{d}.taxi_zones`") == [(1,)]
 
 
 def test_staging_tables_that_killed_runs_left_are_removed(gcp: GcpPlace, data_dir: DataDir) -> None:
     land(gcp, data_dir, YELLOW, 20)
-    for name in ("yellow_tripdata_staging_2019_01_dead", "yellow_tripdata_staging_2019_02_alive"):
-        gcp.rows(f"CREATE TABLE `{{d}}.{name}` (x INT64)")
+    dead, alive, foreign = (
+        f"yellow_tripdata_staging_{rest}" for rest in ("2019_01_dead", "2019_02_alive", "2019_01_x")
+    )
+    for name, labels in ((dead, MANAGED_BY), (alive, MANAGED_BY), (foreign, {})):
+        make_table(gcp, name, [SchemaField("x", "INT64")], labels=labels)
     load(gcp, YELLOW)
-    assert len(staging_tables(gcp)) == 2  # younger than any load takes: they may be at work
+    assert len(staging_tables(gcp)) == 3  # younger than any load takes: they may be at work
     land(gcp, data_dir, YELLOW, 30, seed=2)
     load_month(YELLOW, gcp.lake(), gcp.warehouse(orphan_age=timedelta(0)))
-    assert staging_tables(gcp) == {"yellow_tripdata_staging_2019_02_alive"}
+    assert staging_tables(gcp) == {alive, foreign}
 
 
 def test_a_month_that_somebody_emptied_is_loaded_again(gcp: GcpPlace, data_dir: DataDir) -> None:
