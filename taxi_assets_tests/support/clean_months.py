@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -15,7 +16,7 @@ import pyarrow.parquet as pq
 from taxi_assets.datasets.columns import Column, ColumnType, Dataset
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
-from taxi_assets.steps.files.clean_file import CleanFile
+from taxi_assets.steps.files.clean_file import FOOTER_KEY, CleanFile
 
 ARROW = {
     ColumnType.CODE: pa.int16(),
@@ -44,8 +45,7 @@ def write_clean(
     dataset = DATASETS[month.dataset]
     table = clean_table(dataset, month, rows) if isinstance(rows, int) else rows
     path = folder / f"{month.stem}-{uuid4().hex[:6]}.parquet"
-    pq.write_table(table, path, row_group_size=row_group, compression="zstd")
-    return CleanFile(
+    clean = CleanFile(
         month=month,
         path=path,
         rejected_path=path,
@@ -58,6 +58,15 @@ def write_clean(
         synthetic=True,
         unreadable={},
     )
+    described = table.replace_schema_metadata({FOOTER_KEY: footer_of(clean)})
+    pq.write_table(described, path, row_group_size=row_group, compression="zstd")
+    return clean
+
+
+def footer_of(clean: CleanFile) -> str:
+    """What a clean file's footer says of it."""
+    elsewhere = ("month", "path", "rejected_path", "unchanged")
+    return json.dumps({name: value for name, value in vars(clean).items() if name not in elsewhere})
 
 
 def with_rows(clean: CleanFile, rows: int) -> CleanFile:

@@ -11,10 +11,11 @@ from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.columns import Column, ColumnType
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
-from taxi_assets.steps.files.clean_file import CleanFile
+from taxi_assets.steps.files.clean_file import FOOTER_KEY, CleanFile
 from taxi_assets.steps.files.formats import Format
 from taxi_assets.steps.files.raw_file import RawFile
 from taxi_assets.steps.files.sql import identifier, literal
+from taxi_assets_tests.support.clean_months import footer_of
 
 YELLOW = TripMonth("yellow", "2019-01")
 GREEN = TripMonth("green", "2019-01")
@@ -26,8 +27,7 @@ def write_month(
     """Writes a raw file and a clean Parquet; equal seeds give equal bytes."""
     raw = write_raw(data_dir, month, rows, seed=seed, file_format=file_format)
     path = data_dir.clean(month)
-    write_clean(path, month, rows, seed=seed)
-    return raw, CleanFile(
+    clean = CleanFile(
         month=month,
         path=path,
         rejected_path=data_dir.rejected(month),
@@ -40,6 +40,8 @@ def write_month(
         synthetic=True,
         unreadable={},
     )
+    write_clean(path, month, rows, seed=seed, footer=footer_of(clean))
+    return raw, clean
 
 
 def write_raw(
@@ -65,7 +67,9 @@ def write_raw(
     )
 
 
-def write_clean(path: Path, month: TripMonth, rows: int, *, seed: int = 1, without: tuple[str, ...] = ()) -> None:
+def write_clean(
+    path: Path, month: TripMonth, rows: int, *, seed: int = 1, without: tuple[str, ...] = (), footer: str = ""
+) -> None:
     """Writes a clean Parquet, as a rename like every writer of the project; ``without`` leaves columns out."""
     path.parent.mkdir(parents=True, exist_ok=True)
     columns = [column for column in DATASETS[month.dataset].table_columns if column.name not in without]
@@ -74,7 +78,7 @@ def write_clean(path: Path, month: TripMonth, rows: int, *, seed: int = 1, witho
     with duckdb.connect() as connection:
         connection.execute(
             f"COPY (SELECT {selected} FROM range({rows}) AS trips(n)) TO {literal(str(partial))} "
-            "(FORMAT parquet, COMPRESSION zstd)"
+            f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{FOOTER_KEY}: {literal(footer)}}})"
         )
     partial.replace(path)
 

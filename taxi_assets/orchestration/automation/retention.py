@@ -24,7 +24,7 @@ from taxi_assets.orchestration.resources.postgres import Postgres
 from taxi_assets.orchestration.resources.warehouse import WarehouseResource
 from taxi_assets.steps.files.clean_file import rows_of
 from taxi_assets.steps.files.raw_file import RawFile, manifest_path, read_raw
-from taxi_assets.steps.lake.copy import lake_rows
+from taxi_assets.steps.lake.copy import has_bytes, lake_rows
 from taxi_assets.steps.lake.lake import Lake, raw_name
 from taxi_assets.steps.warehouse.warehouse import Warehouse
 from taxi_assets.text import markdown_cell
@@ -96,9 +96,8 @@ def _missing_somewhere(month: TripMonth, raw: RawFile, stores: Stores) -> str:
     rows, rejected = rows_of(month, stores.data_dir)
     if rows + rejected != raw.published_rows:
         return f"clean and rejected have {rows:,} + {rejected:,} lines of {raw.published_rows:,}"
-    copied = stores.lake.stat(raw_name(month.dataset, raw.path.name))
-    if copied is None or copied.bytes != raw.bytes:
-        return "the lake does not have the raw file"
+    if not has_bytes(stores.lake, raw_name(month.dataset, raw.path.name), raw.sha256):
+        return "the lake does not have the raw file as it was published"
     counted = {
         "postgres": count_month(stores.conninfo, month),
         "the lake": lake_rows(stores.lake, month),

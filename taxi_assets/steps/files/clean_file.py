@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, cast
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.steps.files.formats import parquet_rows
+from taxi_assets.steps.files.same_file import changed
 from taxi_assets.steps.files.sql import identifier, parquet_scan
 
 FOOTER_KEY = "taxi_assets"
@@ -83,6 +84,21 @@ def read_clean_copy(file: BinaryIO, month: TripMonth, data_dir: DataDir) -> Clea
         return None if footer is None else clean_file_of(month, data_dir, footer)
     except (KeyError, TypeError):
         return None
+
+
+def must_be_in_hand(file: Any, clean: CleanFile) -> None:
+    """Sees by a file's own footer that it is the clean month in hand, before anything is recorded of it.
+
+    Args:
+        file: Its path, or whatever of it Arrow can read.
+        clean: The month in hand.
+
+    Raises:
+        FileChangedError: It is another one.
+    """
+    footer = _read_footer(file)
+    if footer is None or footer.get("content_id") != clean.content_id:
+        raise changed(clean.path)
 
 
 def clean_file_of(month: TripMonth, data_dir: DataDir, footer: Mapping[str, Any]) -> CleanFile:

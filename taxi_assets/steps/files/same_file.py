@@ -75,10 +75,11 @@ class HeldFile(Generic[_File]):
 
 @contextmanager
 def held(path: Path, open_file: Callable[[Path], _File]) -> Generator[HeldFile[_File]]:
-    """Opens a file and, at the end of the block, sees that it is still the one that its name means.
+    """Opens a file for a block that asks at the end, before it publishes, whether it is still the one that is meant.
 
     Raises:
-        FileChangedError: It is not; instead of what the block raised, which then tells of a mixture.
+        FileChangedError: There is none; or the block failed and the name means another file by then, so that what
+            failed was a mixture.
     """
     try:
         file = open_file(path)
@@ -91,7 +92,6 @@ def held(path: Path, open_file: Callable[[Path], _File]) -> Generator[HeldFile[_
         except Exception:
             holding.must_be_the_same()
             raise
-        holding.must_be_the_same()
     finally:
         file.close()
 

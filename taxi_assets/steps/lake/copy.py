@@ -12,11 +12,14 @@ from pathlib import Path
 
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import BrokenFileError, CountMismatchError, NotMaterializedError
-from taxi_assets.steps.files.clean_file import CleanFile
+from taxi_assets.steps.files.clean_file import CleanFile, must_be_in_hand
+from taxi_assets.steps.files.disk import disk_errors_explained
 from taxi_assets.steps.files.formats import parquet_rows
 from taxi_assets.steps.files.progress import OnProgress, no_progress
 from taxi_assets.steps.files.raw_file import RawFile
-from taxi_assets.steps.lake.lake import Lake, clean_name, raw_name
+from taxi_assets.steps.files.same_file import pinned, sha256_of
+from taxi_assets.steps.lake.lake import Lake, PutResult, clean_name, raw_name
+from taxi_assets.steps.raw.as_fetched import must_be_as_fetched
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +70,8 @@ def copy_month(raw: RawFile, clean: CleanFile, lake: Lake, *, on_progress: OnPro
         on_progress: Told about bytes of both files together.
 
     Raises:
-        BrokenFileError: A local file is gone, or the clean month was not made from this raw file.
+        BrokenFileError: The clean month was not made from this raw file, or that is not what was fetched.
+        FileChangedError: Another run replaced one of the two meanwhile.
         StoreUnavailableError: The lake cannot be reached, or another run wrote the same month at the same time.
             Each object is whole: the previous one or the new one.
     """
@@ -77,32 +81,16 @@ def copy_month(raw: RawFile, clean: CleanFile, lake: Lake, *, on_progress: OnPro
             f"{clean.path}: made from another raw file than {raw.path} is now; the lake was left as it is. "
             f"Materialize clean/{month.table} {month.month} first"
         )
-    raw_bytes, total = raw.bytes, raw.bytes + clean.path.stat().st_size
     raw_object = raw_name(month.dataset, raw.path.name)
-    raw_put = lake.put(
-        raw.path,
-        raw_object,
-        metadata={
-            "source": raw.source,
-            "rows": str(raw.published_rows),
-            "fetched_at": raw.fetched_at,
-            "synthetic": str(raw.synthetic).lower(),
-        },
-        on_progress=lambda done, _: on_progress(done, total),
-    )
-    clean_put = lake.put(
-        clean.path,
-        clean_name(month),
-        metadata={
-            "source": clean.source,
-            "rows": str(clean.rows),
-            "rejected_rows": str(clean.rejected_rows),
-            "content_id": clean.content_id,
-            "raw_sha256": clean.raw_sha256,
-            "synthetic": str(clean.synthetic).lower(),
-        },
-        on_progress=lambda done, _: on_progress(raw_bytes + done, total),
-    )
+    with (
+        disk_errors_explained(str(month), clean.path.parent),
+        pinned(raw.path) as raw_file,
+        pinned(clean.path) as clean_file,
+    ):
+        with raw_file.open("rb") as file:
+            must_be_as_fetched(raw, sha256_of(file))
+        must_be_in_hand(clean_file, clean)
+        raw_put, clean_put = _put_both(raw, raw_file, clean, clean_file, lake, on_progress)
     older = [name for name in lake.names(raw_name(month.dataset, f"{month.stem}.")) if name != raw_object]
     for name in older:
         logger.info("%s: removing %s from the lake, replaced by %s", month, name, raw_object)
@@ -118,6 +106,49 @@ def copy_month(raw: RawFile, clean: CleanFile, lake: Lake, *, on_progress: OnPro
         uploaded=raw_put.written + clean_put.written,
         removed=len(older),
     )
+
+
+def _put_both(
+    raw: RawFile, raw_file: Path, clean: CleanFile, clean_file: Path, lake: Lake, on_progress: OnProgress
+) -> tuple[PutResult, PutResult]:
+    """The two objects, from files that nobody replaces; the clean one last."""
+    raw_bytes, total = raw.bytes, raw.bytes + clean_file.stat().st_size
+    raw_put = lake.put(
+        raw_file,
+        raw_name(clean.month.dataset, raw.path.name),
+        metadata={
+            "source": raw.source,
+            "rows": str(raw.published_rows),
+            "fetched_at": raw.fetched_at,
+            "synthetic": str(raw.synthetic).lower(),
+        },
+        on_progress=lambda done, _: on_progress(done, total),
+    )
+    clean_put = lake.put(
+        clean_file,
+        clean_name(clean.month),
+        metadata={
+            "source": clean.source,
+            "rows": str(clean.rows),
+            "rejected_rows": str(clean.rejected_rows),
+            "content_id": clean.content_id,
+            "raw_sha256": clean.raw_sha256,
+            "synthetic": str(clean.synthetic).lower(),
+        },
+        on_progress=lambda done, _: on_progress(raw_bytes + done, total),
+    )
+    return raw_put, clean_put
+
+
+def has_bytes(lake: Lake, name: str, sha256: str) -> bool:
+    """Whether an object has the bytes of that hash: by what is kept with it, else by reading it to its end."""
+    info = lake.stat(name)
+    if info is None:
+        return False
+    if "sha256" in info.metadata:
+        return info.metadata["sha256"] == sha256
+    with lake.open(name) as stream:
+        return sha256_of(stream) == sha256
 
 
 def lake_rows(lake: Lake, month: TripMonth) -> int:

@@ -63,7 +63,7 @@ def clean_from_lake(
         arrived = read_clean_copy(file, month, data_dir)
     if arrived is None or arrived != there:
         there.path.unlink()
-        raise StoreUnavailableError(f"{month}: another run replaced the clean file in the lake while it was fetched")
+        raise _replaced(month)
     logger.info("%s: fetched the clean file from the lake, %s trips", month, f"{arrived.rows:,}")
     return arrived
 
@@ -89,7 +89,7 @@ def raw_from_lake(
     Raises:
         NotMaterializedError: The lake does not have the month, or has another version of it.
         BrokenFileError: What arrived is not the file that the month in the lake was made from.
-        StoreUnavailableError: The lake cannot be reached.
+        StoreUnavailableError: The lake cannot be reached, or the month was replaced while it was read.
     """
     clean = _clean_in_lake(month, data_dir, lake, needed="raw")
     if sha256 is not None and clean.raw_sha256 != sha256:
@@ -102,13 +102,15 @@ def raw_from_lake(
         name, file_format = _raw_object(month, lake)
         partial = destination.partial(file_format)
         lake.get(name, partial, on_progress=on_progress)
-        contents = verify(partial, file_format, f"{name} in the lake")
-        if contents.sha256 != clean.raw_sha256:
+        try:
+            contents = verify(partial, file_format, f"{name} in the lake")
+            if contents.sha256 != clean.raw_sha256:
+                raise _not_what_clean_was_made_from(month, name)
+        except BrokenFileError as error:
             discard(partial)
-            raise BrokenFileError(
-                f"{month}: {name} in the lake is not the file that {clean_name(month)} was made from; nothing was "
-                f"kept. Materialize raw/{month.table} {month.month} and everything after it again"
-            )
+            if _clean_in_lake(month, data_dir, lake, needed="raw") == clean:
+                raise
+            raise _replaced(month) from error
         raw = RawFile(
             month=month,
             path=destination.published(file_format),
@@ -158,4 +160,17 @@ def _other_version(month: TripMonth, layer: str) -> NotMaterializedError:
         f"{month}: this machine has no {layer} file, and the lake holds another version than the one that was "
         f"materialized last; nothing was changed. Materialize raw/{month.table} {month.month} and everything after it "
         "in one run"
+    )
+
+
+def _not_what_clean_was_made_from(month: TripMonth, name: str) -> BrokenFileError:
+    return BrokenFileError(
+        f"{month}: {name} in the lake is not the file that {clean_name(month)} was made from; nothing was kept. "
+        f"Materialize raw/{month.table} {month.month} and everything after it again"
+    )
+
+
+def _replaced(month: TripMonth) -> StoreUnavailableError:
+    return StoreUnavailableError(
+        f"{month}: another run replaced the month in the lake while it was fetched; nothing was kept. Run again"
     )

@@ -49,11 +49,35 @@ class _StoppedError(Exception):
     """Another stream of this load failed, or the load was cancelled; never leaves this module."""
 
 
+@dataclass(frozen=True)
+class OpenedFile:
+    """A clean file that was opened once: layout, footer and all streams are of one file, whatever its name means now.
+
+    Attributes:
+        path: Its name, for people.
+        handle: See :func:`open_at_positions`.
+    """
+
+    path: Path
+    handle: Any
+
+    def parquet(self) -> Any:
+        """Reads the footer, and columns later.
+
+        Raises:
+            BrokenFileError: It is not Parquet.
+        """
+        try:
+            return pq.ParquetFile(self.handle)
+        except (_ARROW_ERROR, OSError) as error:
+            raise _broken(self.path, error) from error
+
+
 @dataclass
 class _Work:
     """The row groups that are still to be sent, and what all streams have sent so far."""
 
-    path: Path
+    file: OpenedFile
     row_groups: int
     total: int
     on_progress: OnProgress
@@ -105,14 +129,19 @@ class _Work:
             self._stopped = True
 
 
-def check_layout(path: Path, dataset: Dataset) -> None:
+def open_at_positions(path: Path) -> Any:
+    """A file that several threads may read at once, each where it is: what :class:`OpenedFile` has for a handle."""
+    return cast("Any", pa).OSFile(str(path))
+
+
+def check_layout(file: OpenedFile, dataset: Dataset) -> None:
     """Sees that a clean file has the dataset's columns in Postgres' types, before anything is loaded.
 
     Raises:
-        BrokenFileError: The file is not there or not Parquet.
+        BrokenFileError: The file is not Parquet.
         LayoutError: A column is missing, surplus or of another type.
     """
-    found: dict[str, Any] = {column.name: column.type for column in _open(path).schema_arrow}
+    found: dict[str, Any] = {column.name: column.type for column in file.parquet().schema_arrow}
     wanted: dict[str, Any] = {field.name: field.type for field in arrow_schema(dataset.table_columns)}
     problems = [f"{name} is missing" for name in wanted if name not in found]
     problems += [f"{name} is not a column of {dataset.name}" for name in found if name not in wanted]
@@ -123,12 +152,13 @@ def check_layout(path: Path, dataset: Dataset) -> None:
     ]
     if problems:
         raise LayoutError(
-            f"{path}: {'; '.join(problems)}. Nothing was loaded; materialize clean/{dataset.table} of this month again"
+            f"{file.path}: {'; '.join(problems)}. Nothing was loaded; materialize clean/{dataset.table} of this month "
+            "again"
         )
 
 
 def copy_parquet(
-    path: Path,
+    file: OpenedFile,
     dataset: Dataset,
     table: sql.Identifier,
     conninfo: str,
@@ -143,7 +173,7 @@ def copy_parquet(
     month has up to eight of them (no coordinates since 2016, no congestion fees before 2019 and 2025).
 
     Args:
-        path: The clean file; its layout has been checked.
+        file: The clean file; its layout has been checked.
         dataset: Whose columns it has. Columns go by name: the table's own order does not matter.
         table: An existing table that nobody else uses; no column has a default.
         conninfo: Where the table is; each stream opens a connection of its own.
@@ -157,8 +187,8 @@ def copy_parquet(
             which the caller drops.
         StorageFullError: A disk of the server is full.
     """
-    footer = _open(path).metadata
-    work = _Work(path, footer.num_row_groups, footer.num_rows, on_progress)
+    footer = file.parquet().metadata
+    work = _Work(file, footer.num_row_groups, footer.num_rows, on_progress)
     names = columns_to_send(footer, dataset)
     count = max(1, min(streams, work.row_groups))
     with ThreadPoolExecutor(count, thread_name_prefix="copy") as pool:
@@ -207,7 +237,7 @@ def _stream(
     except (psycopg.DataError, psycopg.IntegrityError) as error:
         work.stop(
             BrokenFileError(
-                f"{work.path}: Postgres refuses a value in it ({error}); nothing was loaded. Materialize "
+                f"{work.file.path}: Postgres refuses a value in it ({error}); nothing was loaded. Materialize "
                 f"clean/{dataset.table} of this month again"
             )
         )
@@ -216,7 +246,7 @@ def _stream(
 
 
 def _encoded(work: _Work, names: list[str]) -> Generator[bytes]:
-    file = _open(work.path)
+    file = work.file.parquet()
     # Not empty_table().select(names): pyarrow imports pandas to make an array of nothing, which takes half a second.
     schema = cast("Any", pa.schema([file.schema_arrow.field(name) for name in names]))
     encoder = ArrowToPostgresBinaryEncoder(schema)
@@ -228,15 +258,8 @@ def _encoded(work: _Work, names: list[str]) -> Generator[bytes]:
                 yield encoder.write_batch(batch.select(names))
                 work.encoded(batch.num_rows)
     except (_ARROW_ERROR, OSError) as error:
-        raise _broken(work.path, error) from error
+        raise _broken(work.file.path, error) from error
     yield encoder.finish()
-
-
-def _open(path: Path) -> Any:
-    try:
-        return pq.ParquetFile(path)
-    except (_ARROW_ERROR, OSError) as error:
-        raise _broken(path, error) from error
 
 
 def _broken(path: Path, error: Exception) -> BrokenFileError:

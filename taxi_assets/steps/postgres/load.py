@@ -33,8 +33,10 @@ from psycopg import sql
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import CountMismatchError
-from taxi_assets.steps.files.clean_file import CleanFile
+from taxi_assets.steps.files.clean_file import CleanFile, must_be_in_hand
+from taxi_assets.steps.files.disk import disk_errors_explained
 from taxi_assets.steps.files.progress import OnProgress, no_progress
+from taxi_assets.steps.files.same_file import held
 from taxi_assets.steps.postgres.connection import Connection, connection
 from taxi_assets.steps.postgres.swap import SWAP_PATIENCE, attached_partition, swap_in
 from taxi_assets.steps.postgres.tables import (
@@ -95,37 +97,48 @@ def load_month(
         LayoutError: The file or the table has other columns than the registry.
         BrokenFileError: The file cannot be read, or holds a value that Postgres does not take.
         CountMismatchError: Not all rows arrived; the old month is kept.
-        StoreAccessError: The server refuses this user.
+        StoreAccessError: The server refuses this user, or the file may not be read.
         StoreUnavailableError: The server went away, or readers held the table for all of ``swap_patience``.
+        FileChangedError: Another run replaced the clean file meanwhile; the old month is kept.
         StorageFullError: A disk of the server is full; the old month is kept.
     """
     # Arrow and the encoder, half a second of imports that only a load needs.
-    from taxi_assets.steps.postgres.copy_streams import Copied, check_layout, copy_parquet
+    from taxi_assets.steps.postgres.copy_streams import (
+        Copied,
+        OpenedFile,
+        check_layout,
+        copy_parquet,
+        open_at_positions,
+    )
 
     started = time.monotonic()
     month, dataset = clean.month, DATASETS[clean.month.dataset]
     names = Names(month)
-    check_layout(clean.path, dataset)
     copied, unchanged = Copied(bytes=0, rows=0), False
-    with connection(conninfo, application_name=application_name) as server:
-        prepare(server, [dataset])
-        with _only_one(server, month):
-            drop_leftovers(server)
-            unchanged = _holds(server, clean)
-            if not unchanged:
-                with _stand_alone_table(server, names) as table:
-                    copied = copy_parquet(
-                        clean.path,
-                        dataset,
-                        in_partitions(table),
-                        conninfo,
-                        application_name=application_name,
-                        streams=streams,
-                        on_progress=on_progress,
-                    )
-                    _all_rows_arrived(copied.rows, clean)
-                    indexes = _finish(server, table, clean)
-                    swap_in(server, names, table, indexes, swap_patience)
+    with disk_errors_explained(str(month), clean.path.parent), held(clean.path, open_at_positions) as holding:
+        file = OpenedFile(clean.path, holding.file)
+        check_layout(file, dataset)
+        must_be_in_hand(file.handle, clean)
+        with connection(conninfo, application_name=application_name) as server:
+            prepare(server, [dataset])
+            with _only_one(server, month):
+                drop_leftovers(server)
+                unchanged = _holds(server, clean)
+                if not unchanged:
+                    with _stand_alone_table(server, names) as table:
+                        copied = copy_parquet(
+                            file,
+                            dataset,
+                            in_partitions(table),
+                            conninfo,
+                            application_name=application_name,
+                            streams=streams,
+                            on_progress=on_progress,
+                        )
+                        _all_rows_arrived(copied.rows, clean)
+                        indexes = _finish(server, table, clean)
+                        holding.must_be_the_same()
+                        swap_in(server, names, table, indexes, swap_patience)
     seconds = time.monotonic() - started
     if unchanged:
         logger.info("%s: public.%s holds this very content already", month, month.table)

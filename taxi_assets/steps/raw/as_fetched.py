@@ -42,6 +42,7 @@ def as_fetched(raw: PublishedFile) -> Generator[None]:
         except Exception as error:
             must_be_as_fetched(raw, hashing.result(), error)
             raise
+        holding.must_be_the_same()
         must_be_as_fetched(raw, hashing.result())
 
 

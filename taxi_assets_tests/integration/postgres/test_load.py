@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import shutil
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +20,9 @@ from taxi_assets.datasets.columns import Column, ColumnType
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.embedded_postgres.server import EmbeddedPostgres
-from taxi_assets.errors import BrokenFileError, CountMismatchError, LayoutError
+from taxi_assets.errors import BrokenFileError, CountMismatchError, FileChangedError, LayoutError
+from taxi_assets.steps.files.clean_file import CleanFile
+from taxi_assets.steps.files.progress import OnProgress, no_progress
 from taxi_assets.steps.postgres import load as load_postgres
 from taxi_assets.steps.postgres.load import count_month, load_month, sum_month
 from taxi_assets.steps.postgres.tables import prepare_database
@@ -239,27 +244,95 @@ def test_a_bad_file_is_named_and_the_old_month_stays(
     assert tables_of_partitions(postgres) == ["yellow_tripdata_2019_01"]
 
 
-@pytest.mark.parametrize("damage", ["gone", "text", "cut", "hole"])
+@pytest.mark.parametrize("damage", ["text", "cut", "hole"])
 def test_a_damaged_file_is_named_and_the_old_month_stays(postgres: str, tmp_path: Path, damage: str) -> None:
     load_month(write_clean(tmp_path, JANUARY, 1000), postgres)
     bad = write_clean(tmp_path, JANUARY, 5000)
     content = bad.path.read_bytes()
-    if damage == "gone":
-        bad.path.unlink()
-    else:
-        middle = len(content) // 2
-        bad.path.write_bytes(
-            {
-                "text": b"<html>",
-                "cut": content[:middle],
-                "hole": content[:500] + bytes(middle - 500) + content[middle:],
-            }[damage]
-        )
+    middle = len(content) // 2
+    damaged = {
+        "text": b"<html>",
+        "cut": content[:middle],
+        "hole": content[:500] + bytes(middle - 500) + content[middle:],
+    }
+    bad.path.write_bytes(damaged[damage])
     with pytest.raises(BrokenFileError, match="cannot be read as Parquet") as raised:
         load_month(bad, postgres)
     assert str(bad.path) in str(raised.value)
     assert count_month(postgres, JANUARY) == 1000
     assert tables_of_partitions(postgres) == ["yellow_tripdata_2019_01"]
+
+
+def replace_file(clean: CleanFile, newer: CleanFile) -> None:
+    """What another run that cleans the month does."""
+    newer.path.replace(clean.path)
+
+
+@pytest.mark.parametrize("moment", ["gone before", "replaced before", "while it is copied"])
+def test_a_clean_file_that_another_run_replaces_is_loaded_by_the_next_try(
+    postgres: str, tmp_path: Path, moment: str
+) -> None:
+    load_month(write_clean(tmp_path, JANUARY, 1000), postgres)
+    clean, newer = write_clean(tmp_path, JANUARY, 5000), write_clean(tmp_path, JANUARY, 4000)
+    on_progress: OnProgress = no_progress
+    match moment:
+        case "gone before":
+            clean.path.unlink()
+        case "replaced before":
+            replace_file(clean, newer)
+        case _:
+            once = iter([newer])
+
+            def replace_once(*_: object) -> None:
+                for file in once:
+                    replace_file(clean, file)
+
+            on_progress = replace_once
+
+    with pytest.raises(FileChangedError, match=f"{clean.path.name}: another run replaced or removed it"):
+        load_month(clean, postgres, on_progress=on_progress)
+    assert count_month(postgres, JANUARY) == 1000
+    if moment != "gone before":
+        load_month(replace(newer, path=clean.path), postgres)
+        assert count_month(postgres, JANUARY) == 4000
+
+
+def test_no_load_mixes_two_files_while_a_publisher_changes_its_mind_all_the_time(postgres: str, tmp_path: Path) -> None:
+    tables = [clean_table(YELLOW, JANUARY, 2000, first=first) for first in (0, 100_000)]
+    versions = [write_clean(tmp_path, JANUARY, table, content_id=f"version {n}") for n, table in enumerate(tables)]
+    wanted = {clean.content_id: pc.sum(pq.read_table(clean.path)["trip_distance"]).as_py() for clean in versions}
+    place = tmp_path / "yellow_tripdata_2019-01.parquet"
+    over = threading.Event()
+
+    def publish() -> None:
+        for version in itertools.cycle(versions):
+            new = place.with_suffix(".new")
+            shutil.copyfile(version.path, new)
+            new.replace(place)
+            if over.wait(0.03):
+                return
+
+    publisher = threading.Thread(target=publish)
+    publisher.start()
+    outcomes: list[str] = []
+    try:
+        for version in versions * 15:
+            try:
+                load_month(replace(version, path=place), postgres)
+            except FileChangedError:
+                outcomes.append("changed")
+                continue
+            outcomes.append("loaded")
+            [(total, comment)] = query(
+                postgres,
+                "SELECT sum(trip_distance), obj_description('partitions.yellow_tripdata_2019_01'::regclass) "
+                "FROM yellow_tripdata",
+            )
+            assert total == pytest.approx(wanted[json.loads(comment)["content_id"]])
+    finally:
+        over.set()
+        publisher.join()
+    assert "changed" in outcomes
 
 
 def test_rows_that_do_not_all_arrive_keep_the_old_month(postgres: str, tmp_path: Path) -> None:

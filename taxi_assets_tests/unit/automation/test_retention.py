@@ -154,6 +154,13 @@ def remove_raw_from_lake(loaded: Loaded) -> None:
     (loaded.data_dir.lake / raw_name("green", loaded.raw(MONTH).name)).unlink()
 
 
+def spoil_raw_in_lake(loaded: Loaded) -> None:
+    in_lake = loaded.data_dir.lake / raw_name("green", loaded.raw(MONTH).name)
+    content = in_lake.read_bytes()
+    in_lake.unlink()
+    in_lake.write_bytes(bytes(len(content)))
+
+
 def drop_in_warehouse(loaded: Loaded) -> None:
     with duckdb.connect(str(loaded.data_dir.warehouse)) as connection:
         connection.execute("CREATE OR REPLACE VIEW green_tripdata AS SELECT DATE '1999-01-01' AS file_month")
@@ -167,7 +174,7 @@ def spoil_clean(loaded: Loaded) -> None:
     "spoil",
     [
         remove_clean, replace_raw_file, delete_in_postgres, drop_table, remove_from_lake, remove_raw_from_lake,
-        drop_in_warehouse, spoil_clean,
+        spoil_raw_in_lake, drop_in_warehouse, spoil_clean,
     ],
 )  # fmt: skip
 def test_a_raw_file_stays_while_any_later_layer_lacks_its_month(loaded: Loaded, spoil) -> None:

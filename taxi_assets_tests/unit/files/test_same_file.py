@@ -34,10 +34,11 @@ def test_a_file_that_stays_is_no_trouble(file: Path) -> None:
 
 
 def held_while(path: Path, happens: Callable[[], object], error: Exception | None = None) -> None:
-    with held(path, lambda path: path.open("rb")):
+    with held(path, lambda path: path.open("rb")) as holding:
         happens()
         if error is not None:
             raise error
+        holding.must_be_the_same()
 
 
 @pytest.mark.parametrize("happening", ["replaced", "replaced by the same bytes", "removed", "edited in place"])

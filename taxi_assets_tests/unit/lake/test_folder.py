@@ -6,16 +6,18 @@ import multiprocessing
 import os
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
-from taxi_assets.errors import BrokenFileError, NotMaterializedError, StoreUnavailableError
-from taxi_assets.steps.lake.copy import LakeMonth, copy_month, fetch_clean, lake_rows
+from taxi_assets.errors import BrokenFileError, FileChangedError, NotMaterializedError, StoreUnavailableError
+from taxi_assets.steps.lake.copy import LakeMonth, copy_month, fetch_clean, has_bytes, lake_rows
 from taxi_assets.steps.lake.folder import FolderLake
-from taxi_assets.steps.lake.lake import clean_name
+from taxi_assets.steps.lake.lake import clean_name, raw_name
+from taxi_assets_tests.support.clean_months import footer_of
 from taxi_assets_tests.support.lake_months import GREEN, YELLOW, replace_file, write_clean, write_month, write_raw
 
 
@@ -139,9 +141,39 @@ def test_a_clean_month_of_another_raw_file_is_refused_and_the_lake_stays(data_di
 def test_a_local_file_that_is_gone_is_named_and_the_lake_stays(data_dir: DataDir, lake: FolderLake) -> None:
     raw, clean = write_month(data_dir, YELLOW, 20)
     raw.path.unlink()
-    with pytest.raises(BrokenFileError, match=r"yellow_tripdata_2019-01\.csv\.gz: the file is gone"):
+    with pytest.raises(FileChangedError, match=r"yellow_tripdata_2019-01\.csv\.gz: another run replaced or removed"):
         copy_month(raw, clean, lake)
     assert contents(data_dir.lake) == {}
+
+
+def test_a_raw_file_that_rotted_does_not_reach_the_lake(data_dir: DataDir, lake: FolderLake) -> None:
+    raw, clean = write_month(data_dir, YELLOW, 20)
+    content = raw.path.read_bytes()
+    raw.path.write_bytes(content[:-2] + bytes([content[-2] ^ 4]) + content[-1:])
+    with pytest.raises(BrokenFileError, match="not what was fetched"):
+        copy_month(raw, clean, lake)
+    assert contents(data_dir.lake) == {}
+
+
+def test_a_clean_file_that_was_replaced_since_it_was_looked_at_is_not_copied_under_its_name(
+    data_dir: DataDir, lake: FolderLake
+) -> None:
+    raw, clean = write_month(data_dir, YELLOW, 20)
+    write_clean(clean.path, YELLOW, 20, footer=footer_of(replace(clean, content_id="newer")))
+    with pytest.raises(FileChangedError, match=r"2019-01\.parquet: another run replaced"):
+        copy_month(raw, clean, lake)
+    assert contents(data_dir.lake) == {}
+    assert sorted(path.name for path in clean.path.parent.iterdir()) == [clean.path.name]
+
+
+def test_an_object_has_its_bytes_or_others_of_the_same_size(data_dir: DataDir, lake: FolderLake) -> None:
+    raw, clean = write_month(data_dir, YELLOW, 20)
+    copy_month(raw, clean, lake)
+    name = raw_name("yellow", raw.path.name)
+    assert has_bytes(lake, name, raw.sha256)
+    assert not has_bytes(lake, "raw/yellow/yellow_tripdata_2019-02.csv.gz", raw.sha256)
+    replace_file(data_dir.lake / name, bytes(raw.bytes))
+    assert not has_bytes(lake, name, raw.sha256)
 
 
 def test_a_place_that_cannot_be_written_is_an_error_that_names_it(data_dir: DataDir) -> None:
