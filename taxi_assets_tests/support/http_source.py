@@ -66,7 +66,14 @@ class Answer:
 class ClaimLength:
     """Sends the file with this Content-Length instead of the true one."""
 
-    length: int
+    length: int | str
+
+
+@dataclass(frozen=True)
+class UntilClosed:
+    """Sends ``count`` bytes of the body (None: all) without a length; the end of the connection is the file's end."""
+
+    count: int | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +99,7 @@ class RunBefore:
     action: Callable[[], object]
 
 
-Fault = DropAfter | Answer | ClaimLength | HoldAfter | Trickle | RunBefore
+Fault = DropAfter | Answer | ClaimLength | HoldAfter | Trickle | UntilClosed | RunBefore
 
 
 def web_page(text: str = "<!DOCTYPE html><html><body>Please log in</body></html>") -> Answer:
@@ -297,18 +304,23 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.source.record(replace(self._asked, status=status))
         length = fault.length if isinstance(fault, ClaimLength) else len(body)
         chunked = not self.server.source.manners.content_length
+        closing = isinstance(fault, UntilClosed)
         self.send_response(status, HTTPStatus(status).phrase)
         for name, value in headers.items():
             self.send_header(name, value)
-        self.send_header(*(("Transfer-Encoding", "chunked") if chunked else ("Content-Length", str(length))))
+        framing = ("Transfer-Encoding", "chunked") if chunked else ("Content-Length", str(length))
+        self.send_header(*(("Connection", "close") if closing else framing))
         self.end_headers()
         if self.command == "HEAD":
             return
-        stop = fault.count if isinstance(fault, DropAfter | HoldAfter) else len(body)
+        stop = fault.count if isinstance(fault, DropAfter | HoldAfter | UntilClosed) else len(body)
         for piece in self._trickled(body, fault) if isinstance(fault, Trickle) else (body[:stop],):
             self._write(piece, chunked)
         if isinstance(fault, DropAfter):
             self._hang_up(reset=fault.reset)
+            return
+        if closing:
+            self._hang_up()
             return
         if isinstance(fault, HoldAfter):
             self._wait(fault)

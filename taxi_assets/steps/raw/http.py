@@ -12,26 +12,37 @@ import logging
 import re
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 
 import requests
 
-from taxi_assets.errors import NotPublishedError
+from taxi_assets.errors import BrokenFileError, NotPublishedError
 from taxi_assets.steps.files.progress import OnProgress
 from taxi_assets.steps.raw.destination import discard, sidecar
 from taxi_assets.steps.raw.http_retries import (
     HttpPolicy,
+    Pace,
     TryFailedError,
     hide_query_strings_in_debug_log,
     network_troubles,
     persistently,
     seconds_asked_for,
+    unusable_url,
 )
 from taxi_assets.steps.raw.sources import Candidate, SourceFile
 
 CHUNK_BYTES = 1 << 18
 """What a kill or a reset connection can cost."""
+
+_FURTHER_BYTES = 1 << 16
+"""What a try has to add to count as progress: a server that gives a byte a try is given up."""
+
+_LONGEST_NUMBER = 18
+"""Digits of a length in a header. One of thousands is no length, and Python does not take it for a number."""
+
+_CONTENT_RANGE = rf"bytes (\d{{1,{_LONGEST_NUMBER}}})-\d+/(\d{{1,{_LONGEST_NUMBER}}}|\*)"
 
 _PASSING_STATUS = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 _HEAD_REFUSED = frozenset({HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
@@ -85,9 +96,10 @@ class HttpOrigin:
 
         Raises:
             NotPublishedError: It was withdrawn meanwhile.
-            SourceUnavailableError: It broke off too often. What has arrived stays for the next try.
+            BrokenFileError: Nothing in what the server says would prove that the file is whole.
+            SourceUnavailableError: It broke off too often, or was too slow. What has arrived stays for the next try.
         """
-        transfer = _Transfer(self._label, source_file, partial, on_progress)
+        transfer = _Transfer(self._label, source_file, partial, on_progress, self._policy)
         return persistently(
             lambda: self._get(transfer),
             self._policy,
@@ -132,13 +144,17 @@ class HttpOrigin:
     ) -> Generator[requests.Response]:
         """An answer whose body is read by the block; what breaks on the way becomes a passing problem."""
         timeouts = (self._policy.connect_timeout, self._policy.read_timeout)
-        with (
-            network_troubles(),
-            self._session.request(
-                method, candidate.location, headers=headers, timeout=timeouts, stream=True, allow_redirects=True
-            ) as response,
-        ):
-            yield response
+        with network_troubles():
+            try:
+                response = self._session.request(
+                    method, candidate.location, headers=headers, timeout=timeouts, stream=True, allow_redirects=True
+                )
+            except requests.RequestException:
+                raise
+            except ValueError as error:  # of a redirect to what is no URL, or not even text
+                raise unusable_url(error) from None
+            with response:
+                yield response
 
     def _accept(self, response: requests.Response, candidate: Candidate) -> None:
         """Lets answers with the file pass.
@@ -161,10 +177,14 @@ class HttpOrigin:
 class _Transfer:
     """A file on its way to the disk, across broken connections and killed processes."""
 
-    def __init__(self, label: str, source_file: SourceFile, partial: Path, on_progress: OnProgress) -> None:
+    def __init__(
+        self, label: str, source_file: SourceFile, partial: Path, on_progress: OnProgress, policy: HttpPolicy
+    ) -> None:
         self.source_file = source_file
+        self._label = label
         self._partial = partial
         self._on_progress = on_progress
+        self._policy = policy
         if not self._is_begun():
             self.start_anew()
         elif self._offset:
@@ -182,9 +202,10 @@ class _Transfer:
         return f"{self._offset}{total} bytes are"
 
     def got_further(self) -> bool:
-        """Whether more is on the disk than ever before since the last call."""
-        further = self._offset > self._furthest
-        self._furthest = max(self._furthest, self._offset)
+        """Whether a good deal more is on the disk than at the last time that this was so."""
+        further = self._offset >= self._furthest + _FURTHER_BYTES
+        if further:
+            self._furthest = self._offset
         return further
 
     def is_complete(self) -> bool:
@@ -206,7 +227,8 @@ class _Transfer:
         """Writes an answer to the disk behind what it continues.
 
         Raises:
-            TryFailedError: The answer is not the part that was asked for, or broke off.
+            TryFailedError: The answer is not the part that was asked for, broke off, or is too slow.
+            BrokenFileError: Nothing would tell a cut file from a whole one.
         """
         candidate = self.source_file.candidate
         if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
@@ -218,20 +240,47 @@ class _Transfer:
             if start != self._offset or not _is_same_file(self.source_file, answer):
                 self.start_anew()
                 raise TryFailedError("the file changed while it was being downloaded; starting anew")
+            self.source_file = replace(self.source_file, size=self.source_file.size or size)
+            if self.source_file.size is None:
+                self.start_anew()
+                raise TryFailedError("the server does not say how much is left; starting anew")
         else:
             self.start_anew()
-            self.source_file = _described(response, candidate, _content_length(response))
+            self.source_file = self._whole(response)
             self._partial.parent.mkdir(parents=True, exist_ok=True)
             _write_sidecar(self._partial, self.source_file)
         self._write(response)
 
+    def _whole(self, response: requests.Response) -> SourceFile:
+        """The file that an answer holds, with the size that it must have: what HEAD said of the same file counts, too.
+
+        Raises:
+            TryFailedError: It is the same file, and the answer promises less of it.
+            BrokenFileError: No size is known, and nothing else marks the end.
+        """
+        told, candidate = self.source_file, self.source_file.candidate
+        answer = _described(response, candidate, _content_length(response))
+        if told.size and (told.etag, told.last_modified) == (answer.etag, answer.last_modified):
+            answer = replace(answer, size=told.size if answer.size is None else answer.size)
+            if answer.size is not None and answer.size < told.size:
+                raise TryFailedError(f"the server promises {answer.size} bytes of a file of {told.size}")
+        if answer.size is None and candidate.format == "csv" and not getattr(response.raw, "chunked", False):
+            raise BrokenFileError(
+                f"{self._label}: {candidate.shown} is given out without a length, and plain text does not show where "
+                "it ends: half a file would look like a whole one. Nothing of it was kept; have the server send "
+                "Content-Length, or publish the file as .csv.gz or .parquet"
+            )
+        return answer
+
     def _write(self, response: requests.Response) -> None:
         with self._partial.open("ab", buffering=0) as file:
-            done = file.tell()
-            # Not iter_content: it undoes the "Content-Encoding: x-gzip" that Apache gives to .csv.gz files.
-            for chunk in response.raw.stream(CHUNK_BYTES, decode_content=False):
+            done, pace = file.tell(), Pace(self._policy)
+            # Not iter_content: it undoes the "Content-Encoding: x-gzip" that Apache gives to .csv.gz files, and it
+            # waits until a chunk is full, however long that takes.
+            while chunk := response.raw.read1(CHUNK_BYTES, decode_content=False):
                 _write_all(file, chunk)
                 done += len(chunk)
+                pace.arrived(len(chunk))
                 self._on_progress(done, self.source_file.size)
         if self.source_file.size is not None and done < self.source_file.size:
             raise TryFailedError("the answer ended early")
@@ -286,12 +335,12 @@ def _described(response: requests.Response, candidate: Candidate, size: int | No
 
 def _content_length(response: requests.Response) -> int | None:
     value = response.headers.get("Content-Length", "")
-    return int(value) if value.isdecimal() else None
+    return int(value) if value.isdecimal() and len(value) <= _LONGEST_NUMBER else None
 
 
 def _content_range(response: requests.Response) -> tuple[int | None, int | None]:
     """First byte and size of the whole file from ``Content-Range: bytes 5-9/10``."""
-    match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", "").strip())
+    match = re.fullmatch(_CONTENT_RANGE, response.headers.get("Content-Range", "").strip())
     if match is None:
         return None, None
     return int(match[1]), int(match[2]) if match[2].isdecimal() else None

@@ -52,6 +52,9 @@ class HttpPolicy:
         longest_retry_after: Bound of what a server may ask for with Retry-After.
         connect_timeout: Until the connection stands.
         read_timeout: Without a single byte.
+        least_bytes_per_second: Of a download, in each stretch of ``pace_seconds``; a slower one is a failed try. At
+            this pace a month of yellow takes half a day.
+        pace_seconds: Over which the pace is measured.
         sleep: How to wait.
     """
 
@@ -61,6 +64,8 @@ class HttpPolicy:
     longest_retry_after: float = 120.0
     connect_timeout: float = 10.0
     read_timeout: float = 60.0
+    least_bytes_per_second: float = 4_000.0
+    pace_seconds: float = 60.0
     sleep: Callable[[float], None] = time.sleep
 
 
@@ -141,7 +146,7 @@ def seconds_asked_for(response: requests.Response) -> float | None:
         return float(value)
     try:
         moment = parsedate_to_datetime(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=timezone.utc)
@@ -159,14 +164,44 @@ def network_troubles() -> Generator[None]:
     try:
         yield
     except _UNUSABLE_URL as error:
-        raise SettingsError(
-            f"TAXI_SOURCE: the URL, or one it redirects to, cannot be asked ({type(error).__name__}; its value is not "
-            "shown, it may hold a password)"
-        ) from None
+        raise unusable_url(error) from None
     except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError):
         raise TryFailedError("no answer in time") from None
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         raise TryFailedError(_root_cause(error)) from None
+
+
+def unusable_url(error: Exception) -> SettingsError:
+    """What is said of a URL that cannot be asked; without the error's text, which holds it."""
+    return SettingsError(
+        f"TAXI_SOURCE: the URL, or one it redirects to, cannot be asked ({type(error).__name__}; its value is not "
+        "shown, it may hold a password)"
+    )
+
+
+class Pace:
+    """Whether a download makes reasonable progress; a byte now and then would keep it for ever."""
+
+    def __init__(self, policy: HttpPolicy) -> None:
+        self._policy = policy
+        self._begin()
+
+    def _begin(self) -> None:
+        self._since, self._bytes = time.monotonic(), 0
+
+    def arrived(self, count: int) -> None:
+        """Counts bytes.
+
+        Raises:
+            TryFailedError: There were too few of them for too long.
+        """
+        self._bytes += count
+        seconds = time.monotonic() - self._since
+        if seconds < self._policy.pace_seconds:
+            return
+        if self._bytes < self._policy.least_bytes_per_second * seconds:
+            raise TryFailedError(f"only {self._bytes:,} bytes came in {seconds:.0f} s")
+        self._begin()
 
 
 def _root_cause(error: BaseException) -> str:

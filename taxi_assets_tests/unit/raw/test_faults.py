@@ -17,8 +17,10 @@ from taxi_assets.errors import (
     PassingError,
     PermanentError,
     SourceUnavailableError,
+    TaxiAssetsError,
 )
 from taxi_assets.steps.raw.fetch import fetch_month
+from taxi_assets.steps.raw.http_retries import HttpPolicy
 from taxi_assets_tests.support.http_source import (
     Answer,
     ClaimLength,
@@ -26,6 +28,8 @@ from taxi_assets_tests.support.http_source import (
     HoldAfter,
     HttpSource,
     RunBefore,
+    Trickle,
+    UntilClosed,
     redirect,
     web_page,
 )
@@ -425,7 +429,9 @@ def test_a_server_that_promises_less_than_it_has_does_not_make_a_shorter_month(
     http_source.publish(FILE, CONTENT)
     http_source.misbehave(ClaimLength(len(CONTENT) - 1000), times=99)
 
-    with pytest.raises(BrokenFileError, match="truncated or corrupt"):
+    with pytest.raises(
+        SourceUnavailableError, match=f"promises {len(CONTENT) - 1000} bytes of a file of {len(CONTENT)}"
+    ):
         fetch_month(MONTH, http_source.url, data_dir, http=patience.policy)
 
     assert visible_files(data_dir) == {}
@@ -462,3 +468,95 @@ def test_a_file_that_shrinks_below_what_arrived_starts_anew(
     assert fetch_month(MONTH, http_source.url, data_dir, http=patience.policy).raw.path.read_bytes() == csv_gz(100)
     assert [one.status for one in http_source.asked("GET")] == [200, 416, 200]
     assert manifest(data_dir).published_rows == 100
+
+
+TEXT = csv_text(10_000)
+TEXT_FILE = f"{PATH}.csv"
+HALF = TEXT.index(b"\n", len(TEXT) // 2) + 1
+
+
+@pytest.mark.parametrize(
+    "fault", [ClaimLength(HALF), UntilClosed(HALF)], ids=["a smaller length", "no length and an early end"]
+)
+def test_half_a_file_of_the_same_version_is_a_failed_try(
+    http_source: HttpSource, data_dir: DataDir, patience: Patience, fault: ClaimLength | UntilClosed
+) -> None:
+    """Plain CSV, cut after a line: nothing in it tells."""
+    http_source.mind(ranges=False)
+    http_source.publish(TEXT_FILE, TEXT)
+    http_source.misbehave(fault, times=2)
+    assert fetch_month(MONTH, http_source.url, data_dir, http=patience.policy).raw.published_rows == 10_000
+
+    http_source.publish(TEXT_FILE, csv_text(10_001))
+    http_source.misbehave(fault, times=99)
+    before = visible_files(data_dir)
+    with pytest.raises(SourceUnavailableError):
+        fetch_month(MONTH, http_source.url, data_dir, http=patience.policy)
+    assert visible_files(data_dir) == before
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["HEAD says how much", "nobody says"])
+def test_text_without_a_length_is_taken_where_something_proves_its_end(
+    http_source: HttpSource, data_dir: DataDir, patience: Patience, told: bool
+) -> None:
+    http_source.mind(head=told, ranges=told)
+    http_source.publish(TEXT_FILE, TEXT)
+    http_source.misbehave(UntilClosed(), times=99)
+    if told:
+        assert fetch_month(MONTH, http_source.url, data_dir, http=patience.policy).raw.published_rows == 10_000
+        return
+    with pytest.raises(BrokenFileError, match=r"given out without a length.*have the server send Content-Length"):
+        fetch_month(MONTH, http_source.url, data_dir, http=patience.policy)
+    assert not visible_files(data_dir)
+    assert not leftovers(data_dir)
+
+
+def test_formats_that_show_their_end_need_no_length(
+    http_source: HttpSource, data_dir: DataDir, patience: Patience
+) -> None:
+    http_source.mind(head=False, ranges=False)
+    http_source.publish(FILE, CONTENT)
+    http_source.misbehave(UntilClosed(), times=99)
+    assert fetch_month(MONTH, http_source.url, data_dir, http=patience.policy).raw.path.read_bytes() == CONTENT
+
+
+def test_chunks_to_the_last_prove_the_end_of_text(
+    http_source: HttpSource, data_dir: DataDir, patience: Patience
+) -> None:
+    http_source.mind(content_length=False, longest_range=100_000)
+    http_source.publish(TEXT_FILE, TEXT)
+    http_source.misbehave(DropAfter(HALF))
+    assert fetch_month(MONTH, http_source.url, data_dir, http=patience.policy).raw.path.read_bytes() == TEXT
+
+
+@pytest.mark.parametrize("length", ["9" * 5_000, "-1", "many"], ids=["5,000 digits", "negative", "a word"])
+def test_a_length_that_is_none_is_no_length(
+    http_source: HttpSource, data_dir: DataDir, patience: Patience, length: str
+) -> None:
+    http_source.publish(FILE, CONTENT)
+    http_source.misbehave(ClaimLength(length), method="", times=99)
+    assert fetch_month(MONTH, http_source.url, data_dir, http=patience.policy).raw.path.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("to", ["http://\xff\xfe/", "http://[::1", "http://a:99999999/", "http:///x", "\xff\xfe"])
+def test_a_redirect_to_what_is_no_url_is_an_error_of_ours(
+    http_source: HttpSource, data_dir: DataDir, patience: Patience, to: str
+) -> None:
+    http_source.misbehave(redirect(to), method="", times=99)
+    with pytest.raises(TaxiAssetsError):
+        fetch_month(MONTH, http_source.url, data_dir, http=patience.policy)
+
+
+def test_a_byte_now_and_then_is_no_progress(http_source: HttpSource, data_dir: DataDir) -> None:
+    http_source.publish(FILE, CONTENT)
+    http_source.misbehave(Trickle(len(CONTENT), 0.02), times=99)
+    policy = HttpPolicy(attempts=3, pace_seconds=0.5, sleep=lambda _: None)
+    with pytest.raises(SourceUnavailableError, match=r"only \d+ bytes came in \d s.*3 times in a row"):
+        fetch_month(MONTH, http_source.url, data_dir, http=policy)
+
+
+def test_a_byte_a_try_is_no_progress(http_source: HttpSource, data_dir: DataDir, patience: Patience) -> None:
+    http_source.publish(FILE, CONTENT)
+    http_source.misbehave(DropAfter(1), times=99)
+    with pytest.raises(SourceUnavailableError, match=f"{patience.attempts} times in a row"):
+        fetch_month(MONTH, http_source.url, data_dir, http=patience.policy)

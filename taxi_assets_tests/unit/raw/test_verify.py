@@ -195,3 +195,11 @@ def test_a_real_parquet_month_has_the_rows_that_are_known_of_it(real_data: Path)
     contents = verify(real_data / "tlc" / "green_tripdata_2024-01.parquet", "parquet", "green 2024-01")
 
     assert contents.published_rows == 56_551
+
+
+def test_a_bomb_is_given_up_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("taxi_assets.steps.raw.verify.UNPACKED_IN_ANY_CASE", 1 << 22)  # the real one takes seconds
+    path = tmp_path / "bomb.csv.gz"
+    path.write_bytes(gzip.compress(b"VendorID\n" + b"1\n" * 10_000_000))
+    with pytest.raises(BrokenFileError, match=r"bomb: .* unpacked to [\d,]+ so far, over 64 times as much"):
+        verify(path, "csv.gz", "bomb")
