@@ -1,12 +1,14 @@
 """What the system says of the data folder, told in one way: full, not allowed, or gone for now.
 
-Belongs here: which errors of the system and of DuckDB mean which of the three. Not here: what stores and sources say.
+Belongs here: which errors of the system and of DuckDB mean which of the three; a second name
+for a file. Not here: what stores and sources say.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +17,7 @@ from taxi_assets.errors import StorageFullError, StoreAccessError, StoreUnavaila
 
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NOT_ALLOWED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_IN_THE_WAY = frozenset({errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
 _NO_SPACE_IN_WORDS = (*(os.strerror(number) for number in sorted(_NO_SPACE)), "max_temp_directory_size")
 _NOT_ALLOWED_IN_WORDS = tuple(os.strerror(number) for number in sorted(_NOT_ALLOWED))
 
@@ -51,6 +54,11 @@ def disk_error(label: str, folder: Path, error: Exception, said: str) -> TaxiAss
             "run as the user whose folder it is, give this one the right to read and write there, or point "
             "TAXI_DATA_DIR elsewhere"
         )
+    if isinstance(error, OSError) and error.errno in _IN_THE_WAY:
+        return StoreAccessError(
+            f"{label}: something else lies in the way in {folder} ({said}). It and whatever was there before are "
+            "untouched; move it away, then run again"
+        )
     return StoreUnavailableError(
         f"{label}: {folder} cannot be used now ({said}). Whatever was there before is untouched; run again when the "
         "disk or share answers"
@@ -65,7 +73,8 @@ def disk_errors_explained(label: str, folder: Path) -> Generator[None]:
 
     Raises:
         StorageFullError: The disk, quota or file-size limit is exhausted.
-        StoreAccessError: This account may not read or write there, or nobody may write.
+        StoreAccessError: This account may not read or write there, nobody may write, or a file lies where a folder
+            should be, or a folder where a file should be.
         StoreUnavailableError: Anything else: a disk that fails, a folder that somebody removed meanwhile.
     """
     try:
@@ -75,3 +84,24 @@ def disk_errors_explained(label: str, folder: Path) -> Generator[None]:
             raise
         at = f"{error.filename}: " if error.filename else ""
         raise disk_error(label, folder, error, f"{at}{error.strerror}") from error
+
+
+def link_or_copy(source: Path, target: Path) -> os.stat_result:
+    """Makes ``target`` a hard link to ``source``, or a copy where links are impossible.
+
+    Returns:
+        The status of the file that was linked or copied, also when ``source`` means another one by now.
+    """
+    try:
+        os.link(source, target)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        if is_full(error):
+            raise
+    else:
+        return target.stat()
+    # Another file system (EXDEV), one without links (EPERM, ENOTSUP), or too many of them (EMLINK).
+    with source.open("rb") as reading, target.open("xb") as writing:
+        shutil.copyfileobj(reading, writing, length=1 << 20)
+        return os.fstat(reading.fileno())

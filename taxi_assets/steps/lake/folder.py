@@ -10,31 +10,21 @@ is copied again.
 
 from __future__ import annotations
 
-import errno
 import filecmp
 import logging
-import os
 import shutil
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO
 
 from taxi_assets.data_dir import published_atomically, remove_leftovers
-from taxi_assets.errors import (
-    BrokenFileError,
-    NotMaterializedError,
-    StorageFullError,
-    StoreAccessError,
-    StoreUnavailableError,
-    TaxiAssetsError,
-)
-from taxi_assets.steps.files.disk import is_full
+from taxi_assets.errors import BrokenFileError, NotMaterializedError
+from taxi_assets.steps.files.disk import disk_errors_explained, link_or_copy
 from taxi_assets.steps.files.progress import OnProgress, no_progress
 from taxi_assets.steps.lake.lake import ObjectInfo, PutResult
 
 logger = logging.getLogger(__name__)
-
-NOT_PERMITTED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 class FolderLake:
@@ -48,59 +38,61 @@ class FolderLake:
     ) -> PutResult:
         """Links or copies ``local``. The files describe themselves, so ``metadata`` is not kept."""
         del metadata
-        if not local.is_file():
-            raise BrokenFileError(f"{local}: the file is gone; the lake was left as it is. Materialize it again")
         target = self._path(name)
-        size = local.stat().st_size
-        written = not _same(local, target)
-        if written:
-            remove_leftovers(target)
-            try:
+        with _errors_at(target):
+            if not local.is_file():
+                raise BrokenFileError(f"{local}: the file is gone; the lake was left as it is. Materialize it again")
+            size = local.stat().st_size
+            written = not _same(local, target)
+            if written:
+                remove_leftovers(target)
                 with published_atomically(target) as partial:
-                    _link_or_copy(local, partial)
-            except OSError as error:
-                raise _explained(error, target) from error
-            logger.info("lake: %s, %.1f MB", target, size / 1e6)
-        on_progress(size, size)
-        return PutResult(self._info(name, target), written)
+                    link_or_copy(local, partial)
+                logger.info("lake: %s, %.1f MB", target, size / 1e6)
+            on_progress(size, size)
+            return PutResult(self._info(name, target), written)
 
     def get(self, name: str, local: Path, *, on_progress: OnProgress = no_progress) -> bool:
         """Copies an object out of the lake; a copy, so that the lake's file has its own life."""
         source = self._path(name)
-        if not source.is_file():
-            return False
-        size = source.stat().st_size
-        try:
-            with published_atomically(local) as partial:
-                shutil.copyfile(source, partial)
-        except OSError as error:
-            raise _explained(error, local) from error
+        with _errors_at(source):
+            if not source.is_file():
+                return False
+            size = source.stat().st_size
+        with _errors_at(local), published_atomically(local) as partial:
+            shutil.copyfile(source, partial)
         on_progress(size, size)
         return True
 
     def stat(self, name: str) -> ObjectInfo | None:
         """The file's size and modification time."""
         path = self._path(name)
-        return self._info(name, path) if path.is_file() else None
+        with _errors_at(path):
+            return self._info(name, path) if path.is_file() else None
 
     def open(self, name: str) -> BinaryIO:
         """The file, opened for reading."""
-        try:
-            return self._path(name).open("rb")
-        except FileNotFoundError as error:
-            raise NotMaterializedError(
-                f"{self._path(name)}: not in the lake; materialize the lake asset of this month"
-            ) from error
+        path = self._path(name)
+        with _errors_at(path):
+            try:
+                return path.open("rb")
+            except FileNotFoundError as error:
+                raise NotMaterializedError(
+                    f"{path}: not in the lake; materialize the lake asset of this month"
+                ) from error
 
     def names(self, prefix: str) -> list[str]:
         """Finished files only: temporary ones start with a dot."""
         folder, _, start = prefix.rpartition("/")
-        found = (path for path in self._path(folder).glob("*") if path.is_file() and path.name.startswith(start))
+        with _errors_at(self._path(folder)):
+            found = [path for path in self._path(folder).glob("*") if path.is_file() and path.name.startswith(start)]
         return sorted(path.relative_to(self.root).as_posix() for path in found if not path.name.startswith("."))
 
     def delete(self, name: str) -> None:
         """Unlinks the file."""
-        self._path(name).unlink(missing_ok=True)
+        path = self._path(name)
+        with _errors_at(path):
+            path.unlink(missing_ok=True)
 
     def _path(self, name: str) -> Path:
         return self.root / name
@@ -117,24 +109,5 @@ def _same(local: Path, target: Path) -> bool:
     return target.samefile(local) or filecmp.cmp(local, target, shallow=False)
 
 
-def _link_or_copy(local: Path, partial: Path) -> None:
-    try:
-        os.link(local, partial)
-    except OSError as error:
-        if is_full(error):
-            raise
-        # Another file system (EXDEV), one without links (EPERM, ENOTSUP), or too many of them (EMLINK).
-        shutil.copyfile(local, partial)
-
-
-def _explained(error: OSError, target: Path) -> TaxiAssetsError:
-    if is_full(error):
-        return StorageFullError(
-            f"{target}: the disk is full; what was there before is still there. Free space, then run again"
-        )
-    if error.errno in NOT_PERMITTED:
-        return StoreAccessError(
-            f"{target}: writing is not permitted ({error.strerror}); what was there before is still there. Give the "
-            "account that runs this the right to write there"
-        )
-    return StoreUnavailableError(f"{target}: cannot be written ({error}); what was there before is still there")
+def _errors_at(path: Path) -> AbstractContextManager[None]:
+    return disk_errors_explained(str(path), path.parent)

@@ -95,7 +95,7 @@ def raw_from_lake(
     if sha256 is not None and clean.raw_sha256 != sha256:
         raise _other_version(month, "raw")
     destination = RawDestination(FileRequest.of(month), data_dir.raw_dir(month.dataset))
-    with destination.locked(), disk_errors_explained(str(month), destination.folder):
+    with disk_errors_explained(str(month), destination.folder), destination.locked():
         current = destination.current()
         if current is not None and current.sha256 == clean.raw_sha256:
             return of_month(current, month)

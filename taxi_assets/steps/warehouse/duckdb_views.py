@@ -1,33 +1,48 @@
 """The warehouse of the ``local`` target: a DuckDB file with views over the lake's Parquet.
 
-Belongs here: the catalogue file and its views. Not here: trips; they are in the lake, and a month that is copied
-there is visible at once.
+Belongs here: the catalogue file and its views. Not here: trips; they are in the lake. The versions of the lake's files
+that the views name, and how long they are kept (``versions.py``).
 
-The file is a catalogue of a few hundred kilobytes. It is made anew beside the old one and renamed over it, so
-nobody waits for anybody: a connection that is open keeps the catalogue that it opened, whose views read the same
-lake. People should open it with ``duckdb -readonly warehouse.duckdb``: what they write into it (tables, views of
-their own) is gone with the next replacement, and a connection that may write keeps others from opening the file.
+The file is a catalogue of a few hundred kilobytes. Its views list the version of each month that they show. When a
+month is loaded again, a new catalogue is made beside the old one, compared, and renamed over it, so nobody waits for
+anybody: a connection that is open goes on with the catalogue that it opened and the months as they were, the next one
+sees the new month. People should open it with ``duckdb -readonly warehouse.duckdb``: what they write into it (tables,
+views of their own) is gone with the next replacement, and a connection that may write keeps others from opening the
+file.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import shutil
-import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 from filelock import FileLock, Timeout
 
-from taxi_assets.data_dir import published_atomically, remove_leftovers
+from taxi_assets.data_dir import partial_path, remove_leftovers
 from taxi_assets.datasets.columns import Column, Dataset
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.datasets.zones import TAXI_ZONES
-from taxi_assets.errors import BrokenFileError, CountMismatchError, StoreUnavailableError
+from taxi_assets.errors import (
+    BrokenFileError,
+    CountMismatchError,
+    StoreAccessError,
+    StoreUnavailableError,
+    TaxiAssetsError,
+)
+from taxi_assets.steps.files.disk import disk_error, disk_errors_explained, is_full, is_not_allowed
+from taxi_assets.steps.files.formats import parquet_rows
 from taxi_assets.steps.files.sql import identifier, literal, parquet_scan
+from taxi_assets.steps.lake.lake import clean_name
+from taxi_assets.steps.warehouse.versions import GRACE, Catalogues, FileVersions
 from taxi_assets.steps.warehouse.warehouse import ZONES_NAME, CleanObject, WarehouseMonth
 
 logger = logging.getLogger(__name__)
@@ -38,115 +53,184 @@ LOCK_SECONDS = 60.0
 STORAGE_VERSION = "v1.0.0"
 """Every DuckDB since 1.0 can open the catalogue, also a command line older than this project's library."""
 
-_Definition = tuple[str, str | None, tuple[tuple[str, str | None], ...]]
-"""A view's SQL, its comment, and its columns with their comments."""
+
+class _Definition(NamedTuple):
+    """A view's SQL, its comment, and its columns with their comments."""
+
+    sql: str
+    comment: str | None
+    columns: tuple[tuple[str, str | None], ...]
 
 
 class DuckDbWarehouse:
     """A catalogue over a folder lake; implements :class:`taxi_assets.steps.warehouse.warehouse.Warehouse`.
 
     Args:
-        catalogue: The file, ``warehouse.duckdb``.
-        lake_root: The folder of the lake. Views name it by its absolute path.
+        catalogue: The file, ``warehouse.duckdb``. A lake has one catalogue, which removes the versions that it
+            shows no more.
+        lake_root: The folder of the lake. Views name its files by their absolute paths.
+        grace: See :data:`taxi_assets.steps.warehouse.versions.GRACE`.
     """
 
-    def __init__(self, catalogue: Path, lake_root: Path) -> None:
+    def __init__(self, catalogue: Path, lake_root: Path, *, grace: timedelta = GRACE) -> None:
         self._catalogue = catalogue.absolute()
         self._lake = lake_root.absolute()
+        self._versions = FileVersions(self._lake)
+        self._catalogues = Catalogues(self._catalogue, grace)
 
     def load(self, month: TripMonth, clean: CleanObject, *, run_id: str = "") -> WarehouseMonth:
-        """Makes sure that the view is there and shows the month as the lake has it.
+        """Makes the view show the month as the lake has it.
 
         Raises:
+            BrokenFileError: See :meth:`refresh`, as for the other errors; and the month's file cannot be read.
             CountMismatchError: The view shows another number of rows than the file has.
+            StoreUnavailableError: The lake's file was replaced meanwhile.
         """
         del run_id
         begun = time.monotonic()
         replaced = self.refresh()
-        return self._loaded(month.table, self.count(month), clean, replaced, begun)
+        return self._loaded(month.table, clean_name(month), self.count(month), clean, replaced, begun)
 
     def load_zones(self, zones: CleanObject, *, run_id: str = "") -> WarehouseMonth:
-        """Makes sure that the view ``taxi_zones`` is there and shows the lookup."""
+        """Makes the view ``taxi_zones`` show the lookup; errors as :meth:`load`."""
         del run_id
         begun = time.monotonic()
         replaced = self.refresh()
-        with self._opened() as connection:
-            rows = int(_value(connection, f"SELECT count(*) FROM {identifier(TAXI_ZONES.name)}") or 0)
-        return self._loaded(TAXI_ZONES.name, rows, zones, replaced, begun)
+        rows = int(self._value(ZONES_NAME, f"SELECT count(*) FROM {identifier(TAXI_ZONES.name)}") or 0)
+        return self._loaded(TAXI_ZONES.name, ZONES_NAME, rows, zones, replaced, begun)
 
-    def _loaded(self, view: str, rows: int, clean: CleanObject, replaced: bool, begun: float) -> WarehouseMonth:
+    def _loaded(
+        self, view: str, name: str, rows: int, clean: CleanObject, replaced: bool, begun: float
+    ) -> WarehouseMonth:
         if rows != clean.rows:
+            with disk_errors_explained(name, self._lake):
+                there = parquet_rows(self._lake / name)
+            if there != clean.rows:
+                raise StoreUnavailableError(
+                    f"{self._lake / name}: another process replaced it meanwhile; the warehouse shows it whole, in one "
+                    "version or the other. Run again"
+                )
             raise CountMismatchError(
                 f"{self._catalogue}: the view {view} shows {rows:,} rows of what {clean.uri} has {clean.rows:,} of. "
-                "The file was written or removed meanwhile; run again"
+                "Materialize the lake asset of this month again"
             )
         return WarehouseMonth(f"{self._catalogue}: {view}", rows, not replaced, None, None, time.monotonic() - begun)
 
     def count(self, month: TripMonth) -> int:
-        """Rows of the view with this month's ``file_month``."""
-        with self._opened() as connection:
-            sql = f"SELECT count(*) FROM {identifier(month.table)} WHERE file_month = ?"
-            return int(_value(connection, sql, [month.first_day]) or 0)
+        """Rows of the view with this month's ``file_month``.
+
+        Raises:
+            BrokenFileError: The file in the lake cannot be read.
+            StoreAccessError: This user may not read the catalogue or the lake.
+            StoreUnavailableError: Somebody has the catalogue open for writing, or removed files meanwhile.
+        """
+        sql = f"SELECT count(*) FROM {identifier(month.table)} WHERE file_month = ?"
+        return int(self._value(clean_name(month), sql, [month.first_day]) or 0)
 
     def total(self, month: TripMonth, column: str) -> float | None:
-        """Sum of a column over the month's rows."""
+        """Sum of a column over the month's rows; errors as :meth:`count`."""
         name = DATASETS[month.dataset].column(column).name
-        with self._opened() as connection:
-            sql = f"SELECT sum({identifier(name)}) FROM {identifier(month.table)} WHERE file_month = ?"
-            return _value(connection, sql, [month.first_day])
+        sql = f"SELECT sum({identifier(name)}) FROM {identifier(month.table)} WHERE file_month = ?"
+        return self._value(clean_name(month), sql, [month.first_day])
 
     def refresh(self) -> bool:
         """Replaces the catalogue when its views are not those that the registry and the lake ask for.
+
+        Afterwards removes the versions of files that nobody can be reading any more.
 
         Returns:
             Whether it was replaced.
 
         Raises:
-            StoreUnavailableError: Another process has been building the catalogue for a minute.
-            BrokenFileError: A file of the lake cannot be read; the catalogue was left as it is.
+            BrokenFileError: A file of the lake cannot be read.
+            StorageFullError: There is no room for the new catalogue.
+            StoreAccessError: This user may not write there, or something that is no file has the catalogue's name.
+            StoreUnavailableError: Another process has been building the catalogue for a minute, or removed files of
+                the lake meanwhile. After each of these errors the catalogue is as it was.
         """
-        self._catalogue.parent.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(self._catalogue)
-        try:
-            with FileLock(f"{self._catalogue}.lock", timeout=LOCK_SECONDS):
-                return self._replace_if_different()
-        except Timeout as error:
-            raise StoreUnavailableError(
-                f"{self._catalogue}: another process has held its lock for {LOCK_SECONDS:.0f} s; the catalogue was "
-                "left as it is. Run again when that process has ended"
-            ) from error
-
-    def _replace_if_different(self) -> bool:
-        with tempfile.TemporaryDirectory(prefix="taxi-catalogue-") as folder:
-            built = Path(folder) / self._catalogue.name
-            self._build(built)
-            if _definitions(built) == _definitions(self._catalogue):
-                return False
-            with published_atomically(self._catalogue) as partial:
-                shutil.copyfile(built, partial)
-        logger.info("warehouse: new catalogue %s", self._catalogue)
-        return True
-
-    def _build(self, target: Path) -> None:
-        with duckdb.connect() as connection:
-            attached = f"ATTACH {literal(str(target))} AS catalogue (STORAGE_VERSION {literal(STORAGE_VERSION)})"
-            connection.execute(attached)
-            connection.execute("USE catalogue")
+        with disk_errors_explained(str(self._catalogue), self._catalogue.parent):
+            self._catalogue.parent.mkdir(parents=True, exist_ok=True)
             try:
-                for dataset in DATASETS.values():
-                    self._create_view(connection, dataset.table, _comment(dataset), dataset.table_columns,
-                                      f"clean/{dataset.name}/{dataset.table}_????-??.parquet")  # fmt: skip
-                self._create_view(connection, TAXI_ZONES.name, TAXI_ZONES.description, TAXI_ZONES.columns, ZONES_NAME)
-            except duckdb.Error as error:
-                raise BrokenFileError(
-                    f"{self._lake}: a file of the lake cannot be read ({error}); {self._catalogue} was left as it "
-                    "is. Materialize the lake asset of that month again"
+                with FileLock(f"{self._catalogue}.lock", timeout=LOCK_SECONDS):
+                    return self._replace_if_different()
+            except Timeout as error:
+                raise StoreUnavailableError(
+                    f"{self._catalogue}: another process has held its lock for {LOCK_SECONDS:.0f} s; the catalogue was "
+                    "left as it is. Run again when that process has ended"
                 ) from error
 
+    def _replace_if_different(self) -> bool:
+        if self._catalogue.is_dir():
+            raise StoreAccessError(
+                f"{self._catalogue}: is a folder, and the DuckDB catalogue belongs there. Move it away, then run again"
+            )
+        remove_leftovers(self._catalogue)
+        folder = partial_path(self._catalogue)
+        folder.mkdir()
+        try:
+            built = folder / self._catalogue.name
+            named = self._build(built)
+            replaced = self._catalogues.wal.exists() or _definitions_in(self._catalogue) != _definitions_in(built)
+            if replaced:
+                self._catalogues.note(built, named)
+                self._catalogues.keep()
+                built.replace(self._catalogue)
+                logger.info("warehouse: new catalogue %s", self._catalogue)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        self._clean_up(named)
+        return replaced
+
+    def _build(self, built: Path) -> list[Path]:
+        """Makes a catalogue, and returns the files that its views name."""
+        with duckdb.connect() as connection, self._errors(str(self._lake)):
+            connection.execute(f"ATTACH {literal(str(built))} AS built (STORAGE_VERSION {literal(STORAGE_VERSION)})")
+            connection.execute("USE built")
+            named = self._create_views(connection)
+            wanted = _definitions(connection, "built")
+            # What DuckDB writes when it closes a file fails in silence.
+            connection.execute("CHECKPOINT built")
+        # Not the SQL: DuckDB spells types otherwise once a view was read from a file.
+        if _shapes(_definitions_in(built)) != _shapes(wanted):
+            raise StoreUnavailableError(
+                f"{self._catalogue}: the new catalogue could not be read back as it was written; the one that was "
+                "there is untouched. Run again"
+            )
+        with built.open("rb") as file:
+            os.fsync(file.fileno())
+        return named
+
+    def _clean_up(self, named: Iterable[Path]) -> None:
+        try:
+            self._versions.remove_all_but(self._catalogues.forget_unread().union(named))
+        except OSError as error:
+            logger.warning("%s: old versions could not be removed now (%s)", self._catalogue, error)
+
+    def _create_views(self, connection: duckdb.DuckDBPyConnection) -> list[Path]:
+        """Creates the views, and returns the files that they name."""
+        named: list[Path] = []
+        for dataset in DATASETS.values():
+            found = self._taken(f"clean/{dataset.name}/{dataset.table}_????-??.parquet")
+            self._create_view(connection, dataset.table, _comment(dataset), dataset.table_columns, found)
+            named += found
+        found = self._taken(ZONES_NAME)
+        self._create_view(connection, TAXI_ZONES.name, TAXI_ZONES.description, TAXI_ZONES.columns, found)
+        return named + found
+
+    def _taken(self, pattern: str) -> list[Path]:
+        """The versions that the lake's files of a pattern have now."""
+        names = sorted(path.relative_to(self._lake).as_posix() for path in self._lake.glob(pattern))
+        return [self._versions.take(name) for name in names]
+
     def _create_view(
-        self, connection: duckdb.DuckDBPyConnection, name: str, comment: str, columns: Iterable[Column], pattern: str
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        name: str,
+        comment: str,
+        columns: Iterable[Column],
+        files: Sequence[Path],
     ) -> None:
-        source, present = self._source(connection, pattern)
+        source, present = _source(connection, files)
         selected = ",\n  ".join(_selected(column, present) for column in columns)
         connection.execute(f"CREATE VIEW {identifier(name)} AS SELECT\n  {selected}\n{source}")
         connection.execute(f"COMMENT ON VIEW {identifier(name)} IS {literal(comment)}")
@@ -154,34 +238,55 @@ class DuckDbWarehouse:
             on = f"{identifier(name)}.{identifier(column.name)}"
             connection.execute(f"COMMENT ON COLUMN {on} IS {literal(column.full_description)}")
 
-    def _source(self, connection: duckdb.DuckDBPyConnection, pattern: str) -> tuple[str, frozenset[str]]:
-        """The FROM clause over the files of a pattern, and the columns that at least one of them has."""
-        if not any(self._lake.glob(pattern)):
-            return "WHERE false", frozenset()
-        # By name: files that were cleaned before a column was known do not have it, and show NULL.
-        source = f"FROM {parquet_scan(self._lake, pattern=pattern, union_by_name=True)}"
-        described = connection.execute(f"DESCRIBE SELECT * {source}").fetchall()
-        return source, frozenset(str(row[0]) for row in described)
-
-    def _opened(self) -> duckdb.DuckDBPyConnection:
-        """A connection of its own to the catalogue as it is now.
-
-        Attached to a database in memory: DuckDB would hand out the connection of this process that is open under
-        the same path, which may be to a catalogue that has been replaced since.
-        """
+    def _value(self, name: str, sql: str, parameters: list[object] | None = None) -> float | None:
+        """The one value that a query gives; ``name`` is the file of the lake that it is about."""
         if not self._catalogue.exists():
             self.refresh()
-        connection = duckdb.connect()
-        try:
-            connection.execute(f"ATTACH {literal(str(self._catalogue))} AS catalogue (READ_ONLY)")
+        # Attached to a database in memory: DuckDB would hand out the connection of this process that is open under
+        # the same path, which may be to a catalogue that has been replaced since.
+        with duckdb.connect() as connection:
+            with self._errors(str(self._catalogue)):
+                try:
+                    connection.execute(f"ATTACH {literal(str(self._catalogue))} AS catalogue (READ_ONLY)")
+                except duckdb.IOException as error:
+                    if is_not_allowed(error):
+                        raise
+                    raise StoreUnavailableError(
+                        f"{self._catalogue}: cannot be opened ({_first_line(error)}). If somebody has it open for "
+                        "writing, they should use `duckdb -readonly`; if it is damaged, the next load makes it anew"
+                    ) from error
             connection.execute("USE catalogue")
+            with self._errors(str(self._lake / name)):
+                row = connection.execute(sql, parameters or []).fetchone()
+        return None if row is None else row[0]
+
+    @contextmanager
+    def _errors(self, place: str) -> Generator[None]:
+        try:
+            yield
         except duckdb.Error as error:
-            connection.close()
-            raise StoreUnavailableError(
-                f"{self._catalogue}: cannot be opened ({error}). If somebody has it open for writing, they should "
-                "use `duckdb -readonly`; if it is damaged, delete it, and the next load makes it anew"
-            ) from error
-        return connection
+            raise self._explained(error, place) from error
+
+    def _explained(self, error: duckdb.Error, place: str) -> TaxiAssetsError:
+        said = _first_line(error)
+        if is_full(error) or is_not_allowed(error):
+            return disk_error(place, self._catalogue.parent, error, said)
+        if isinstance(error, duckdb.OutOfMemoryException) or "No such file" in said or "No files found" in said:
+            return StoreUnavailableError(f"{place}: cannot be read now ({said}); nothing was changed. Run again")
+        return BrokenFileError(
+            f"{place}: a file of the lake cannot be read ({said}); {self._catalogue} was left as it is. Materialize "
+            "the lake asset of that month again"
+        )
+
+
+def _source(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> tuple[str, frozenset[str]]:
+    """The FROM clause over files, and the columns that at least one of them has."""
+    if not files:
+        return "WHERE false", frozenset()
+    # By name: files that were cleaned before a column was known do not have it, and show NULL.
+    source = f"FROM {parquet_scan(*files, union_by_name=True)}"
+    described = connection.execute(f"DESCRIBE SELECT * {source}").fetchall()
+    return source, frozenset(str(row[0]) for row in described)
 
 
 def _selected(column: Column, present: frozenset[str]) -> str:
@@ -193,28 +298,36 @@ def _comment(dataset: Dataset) -> str:
     return f"{dataset.description} A view over the lake: one Parquet file a month."
 
 
-def _definitions(catalogue: Path) -> dict[str, _Definition] | None:
+def _definitions_in(catalogue: Path) -> dict[str, _Definition] | None:
     """What a catalogue says, or None when there is none or it cannot be read."""
     if not catalogue.exists():
         return None
     with duckdb.connect() as connection:
         try:
             connection.execute(f"ATTACH {literal(str(catalogue))} AS catalogue (READ_ONLY)")
+            return _definitions(connection, "catalogue")
         except duckdb.Error:
             return None
-        views = connection.execute(
-            "SELECT view_name, sql, comment FROM duckdb_views() WHERE database_name = 'catalogue' AND NOT internal"
-        ).fetchall()
-        columns = connection.execute(
-            "SELECT table_name, column_name, comment FROM duckdb_columns() WHERE database_name = 'catalogue' "
-            "AND NOT internal ORDER BY table_name, column_index"
-        ).fetchall()
+
+
+def _definitions(connection: duckdb.DuckDBPyConnection, database: str) -> dict[str, _Definition]:
+    views = connection.execute(
+        "SELECT view_name, sql, comment FROM duckdb_views() WHERE database_name = ? AND NOT internal", [database]
+    ).fetchall()
+    columns = connection.execute(
+        "SELECT table_name, column_name, comment FROM duckdb_columns() WHERE database_name = ? AND NOT internal "
+        "ORDER BY table_name, column_index",
+        [database],
+    ).fetchall()
     return {
-        name: (sql, comment, tuple((column, said) for table, column, said in columns if table == name))
+        name: _Definition(sql, comment, tuple((column, said) for table, column, said in columns if table == name))
         for name, sql, comment in views
     }
 
 
-def _value(connection: duckdb.DuckDBPyConnection, sql: str, parameters: list[object] | None = None) -> float | None:
-    row = connection.execute(sql, parameters or []).fetchone()
-    return None if row is None else row[0]
+def _shapes(definitions: dict[str, _Definition] | None) -> dict[str, object]:
+    return {name: (said.comment, said.columns) for name, said in (definitions or {}).items()}
+
+
+def _first_line(error: duckdb.Error) -> str:
+    return str(error).partition("\n")[0]

@@ -13,7 +13,12 @@ import pytest
 
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
-from taxi_assets.errors import BrokenFileError, FileChangedError, NotMaterializedError, StoreUnavailableError
+from taxi_assets.errors import (
+    BrokenFileError,
+    FileChangedError,
+    NotMaterializedError,
+    StoreAccessError,
+)
 from taxi_assets.steps.lake.copy import LakeMonth, copy_month, fetch_clean, has_bytes, lake_rows
 from taxi_assets.steps.lake.folder import FolderLake
 from taxi_assets.steps.lake.lake import clean_name, raw_name
@@ -179,7 +184,7 @@ def test_an_object_has_its_bytes_or_others_of_the_same_size(data_dir: DataDir, l
 def test_a_place_that_cannot_be_written_is_an_error_that_names_it(data_dir: DataDir) -> None:
     data_dir.root.mkdir()
     data_dir.lake.write_text("a file where the folder should be")
-    with pytest.raises(StoreUnavailableError, match="what was there before is still there"):
+    with pytest.raises(StoreAccessError, match="something else lies in the way"):
         put(data_dir, FolderLake(data_dir.lake), YELLOW, 20)
 
 

@@ -153,10 +153,12 @@ def test_an_open_connection_goes_on_while_the_catalogue_is_replaced(place: Place
         assert ask("SELECT count(*) FROM yellow_tripdata") == "[(20,)]"
         place.load(YELLOW, 25, seed=2)
         assert place.load(GREEN, 30).unchanged is False  # the first file of green changes its view
-        assert ask("SELECT count(*) FROM yellow_tripdata") == "[(25,)]"
+        assert ask("SELECT count(*) FROM yellow_tripdata") == "[(20,)]", "the month as it was when it connected"
         assert ask("SELECT count(*) FROM green_tripdata") == "[(0,)]"
         person.stdin.close()
-    assert place.query("SELECT count(*) FROM green_tripdata") == [(30,)]
+    assert place.query("SELECT (SELECT count(*) FROM yellow_tripdata), (SELECT count(*) FROM green_tripdata)") == [
+        (25, 30)
+    ]
 
 
 def test_a_connection_of_the_same_process_does_not_hide_the_new_catalogue(place: Place) -> None:
