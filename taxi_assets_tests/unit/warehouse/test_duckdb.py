@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import multiprocessing
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -226,7 +227,7 @@ def zones_file(data_dir: DataDir, text: str) -> RawFile:
     path = data_dir.raw_dir(TAXI_ZONES.name) / TAXI_ZONES.file_name
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, text.encode())
-    return RawFile(**{**raw.__dict__, "path": path})
+    return replace(raw, path=path, sha256=hashlib.sha256(text.encode()).hexdigest())
 
 
 def test_the_zone_lookup_is_shown_typed(place: Place, real_data: Path) -> None:
