@@ -35,6 +35,14 @@ class DataDir:
         """The rejected lines of a month: ``line_number``, ``reason``, ``line``. Written even when there are none."""
         return self.root / "rejected" / month.dataset / f"{month.stem}.parquet"
 
+    def given_up(self, month: TripMonth) -> Path:
+        """Rejected lines of a file that was given up because it has no trips, or hardly any.
+
+        They are kept to look at until the month is clean again. Those of the month as it was clean before stay where
+        they are.
+        """
+        return self.rejected(month).with_suffix(".given-up.parquet")
+
     @property
     def lake(self) -> Path:
         """The lake of the ``local`` target, laid out like the bucket of the ``gcp`` target."""

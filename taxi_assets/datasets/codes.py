@@ -1,4 +1,4 @@
-"""Code tables: which words files have used for a code, and what each code means.
+"""Code tables: which words files have used for a code, and what each code means; and the words for nothing.
 
 Belongs here: words and meanings, as data. Not here: which column uses which table (``vocabulary.py`` and the
 dataset modules) and the SQL that applies them (``taxi_assets/steps/clean/values.py``).
@@ -11,6 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+NOTHING = frozenset({"NA", "N/A", "#N/A", "<NA>", "NAN", "NAT", "NONE", "NULL", r"\N"})
+"""Words that exports write where there is no value, upper case: R, spreadsheets, pandas, Python, SQL and Hive. A code
+table that has one of them as a word of its own (payments of 2010) keeps it in files that write that column in words."""
 
 
 @dataclass(frozen=True)

@@ -113,6 +113,25 @@ def test_one_bad_month_fails_alone_and_the_others_are_materialized(tmp_path: Pat
     assert not [event for event in result.all_events if event.event_type_value == "STEP_UP_FOR_RETRY"]
 
 
+def test_a_month_that_lost_too_much_blocks_postgres_and_a_small_loss_warns(tmp_path: Path, postgres: str) -> None:
+    source = folder_with(tmp_path, {"2019-01": trips("2019-01", 1, rows=200), "2019-02": trips("2019-02", 2)})
+    bad = gzip.decompress(trips("2019-01", 1, rows=200)) + b"bad\n"
+    folder_with(tmp_path, {"2019-01": gzip.compress(bad)})
+    graph = Graph(tmp_path / "data", postgres, taxi_source=str(source))
+    assert graph.run("yellow", "2019-01", "2019-02").success
+    losses = graph.check("clean", "yellow", "losses")
+    assert (losses.passed, losses.severity.value) == (False, "WARN")
+    assert "yellow 2019-01: lost: 1 lines rejected (0.50%" in losses.description
+    assert "2019-02:" not in losses.description
+
+    folder_with(tmp_path, {"2019-02": gzip.compress(gzip.decompress(trips("2019-02", 2)) + b"bad\n")})
+    assert not graph.run("yellow", "2019-01", "2019-02").success
+    losses = graph.check("clean", "yellow", "losses")
+    assert (losses.passed, losses.severity.value) == (False, "ERROR")
+    assert "yellow 2019-02: lost: 1 lines rejected (25.00%" in losses.description
+    assert "more than 1% of the lines, so nothing downstream is made of it" in losses.description
+
+
 def test_a_bad_new_edition_keeps_the_old_month_in_every_layer(tmp_path: Path, postgres: str) -> None:
     source = folder_with(tmp_path, {"2019-01": trips("2019-01", 1)})
     graph = Graph(tmp_path / "data", postgres, taxi_source=str(source))

@@ -1,4 +1,4 @@
-"""Checks of ``clean``: every published line accounted for, contents as registered, oddities counted."""
+"""Checks of ``clean``: every published line accounted for, contents as registered, losses and oddities counted."""
 
 from collections.abc import Iterator
 
@@ -16,6 +16,7 @@ from taxi_assets.datasets.months import TripMonth
 from taxi_assets.orchestration.checks.months import CheckFunction, Finding, MonthCheck, results
 from taxi_assets.orchestration.layers import CLEAN
 from taxi_assets.orchestration.resources.local_files import LocalFiles
+from taxi_assets.steps.clean.losses import FILLED, MOST_REJECTED, MOST_UNREADABLE, find_losses
 from taxi_assets.steps.files.clean_file import read_clean, rows_of
 from taxi_assets.steps.files.raw_file import read_raw
 from taxi_assets.steps.files.sql import identifier, parquet_scan
@@ -30,6 +31,12 @@ CONTENTS = MonthCheck(
     "Columns and types are the registry's, the pickup time is never null, and file_month is the month of the file.",
     blocking=True,
 )
+LOSSES = MonthCheck(
+    "losses",
+    f"No line is rejected and no value is unreadable; a loss warns. Blocks above {MOST_REJECTED:.0%} of the lines, and "
+    f"above {MOST_UNREADABLE:.0%} of the values of a column that at least {FILLED:.0%} of the trips fill.",
+    blocking=True,
+)
 ODDITIES = MonthCheck(
     "oddities",
     "Trips that are odd but possible: kept, counted, shown as a warning.",
@@ -38,12 +45,12 @@ ODDITIES = MonthCheck(
 
 
 def clean_checks(dataset: Dataset) -> AssetChecksDefinition:
-    """The three checks of ``clean/<dataset>_tripdata``; the first two block what is downstream."""
+    """The checks of ``clean/<dataset>_tripdata``; all but the oddities can block what is downstream."""
     key = CLEAN.key(dataset.table)
 
     @multi_asset_check(
         name=f"check_clean_{dataset.table}",
-        specs=[check.spec(key) for check in (ACCOUNTED_FOR, CONTENTS, ODDITIES)],
+        specs=[check.spec(key) for check in (ACCOUNTED_FOR, CONTENTS, LOSSES, ODDITIES)],
         can_subset=True,
     )
     def check_clean(context: AssetCheckExecutionContext, files: LocalFiles) -> Iterator[AssetCheckResult]:
@@ -51,6 +58,7 @@ def clean_checks(dataset: Dataset) -> AssetChecksDefinition:
         functions: dict[MonthCheck, CheckFunction] = {
             ACCOUNTED_FOR: lambda month: accounted_for(month, data_dir),
             CONTENTS: lambda month: contents_as_registered(month, dataset, data_dir),
+            LOSSES: lambda month: losses(month, data_dir),
             ODDITIES: lambda month: oddities(month, data_dir),
         }
         yield from results(context, dataset, data_dir, functions)
@@ -102,6 +110,28 @@ def contents_as_registered(month: TripMonth, dataset: Dataset, data_dir: DataDir
             "of another month": other_month,
         },
         note=f"{path}: {no_pickup:,} rows without a pickup time, {other_month:,} with another file_month",
+    )
+
+
+def losses(month: TripMonth, data_dir: DataDir) -> Finding:
+    """What was published and is not in the clean file: rejected lines, and values that could not be read."""
+    found = find_losses(month, data_dir)
+    clean, too_many = found.clean, found.too_many
+    told = [
+        f"{count:,} values of {column} ({found.unreadable_share(column):.2%})"
+        for column, count in clean.unreadable.items()
+    ]
+    if clean.rejected_rows:
+        told.insert(0, f"{clean.rejected_rows:,} lines rejected ({found.rejected_share:.2%}, in {clean.rejected_path})")
+    advice = (
+        f"That is {' and '.join(too_many)}, so nothing downstream is made of it: look at the file, put a better one in "
+        "its place, or materialize what is downstream of this month by itself to have it as it is"
+    )
+    return Finding(
+        passed=not found.any,
+        severity=AssetCheckSeverity.ERROR if too_many else AssetCheckSeverity.WARN,
+        figures={"rejected": clean.rejected_rows, "of lines": clean.published_rows, **clean.unreadable},
+        note=f"lost: {', '.join(told)}" + (f". {advice}" if too_many else ""),
     )
 
 

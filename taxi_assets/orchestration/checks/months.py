@@ -52,11 +52,14 @@ class Finding:
         passed: Whether it is as expected.
         figures: Named figures, expected and found, shown as one line of the result's table.
         note: What is wrong, in words; empty when it passed.
+        severity: What this failure is shown as, where that depends on what was found; None for the check's own. Only an
+            error blocks.
     """
 
     passed: bool
     figures: Mapping[str, object] = field(default_factory=dict[str, object])
     note: str = ""
+    severity: AssetCheckSeverity | None = None
 
 
 CheckFunction = Callable[[TripMonth], Finding]
@@ -89,11 +92,12 @@ def months_to_check(context: AssetCheckExecutionContext, dataset: Dataset, data_
 def _result(check: MonthCheck, asset: AssetKey, findings: Mapping[TripMonth, Finding]) -> AssetCheckResult:
     """One result: a table, and in words what is wrong in which month."""
     wrong = [f"{month}: {finding.note}" for month, finding in findings.items() if not finding.passed]
+    severities = {finding.severity or check.severity for finding in findings.values() if not finding.passed}
     return AssetCheckResult(
         asset_key=asset,
         check_name=check.name,
         passed=not wrong,
-        severity=check.severity,
+        severity=AssetCheckSeverity.ERROR if AssetCheckSeverity.ERROR in severities else AssetCheckSeverity.WARN,
         description="; ".join(wrong) or f"{len(findings)} month{'' if len(findings) == 1 else 's'} as expected",
         metadata={"months": MetadataValue.md(_table(findings)), "months checked": len(findings)},
     )

@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import shutil
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,19 +25,22 @@ from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import BrokenFileError, CountMismatchError
 from taxi_assets.steps.clean.csv_layout import read_csv_layout
 from taxi_assets.steps.clean.csv_queries import LOST_ITS_PLACE, CsvQueries
+from taxi_assets.steps.clean.dates import FORMS, DateEvidence, DateOrder
+from taxi_assets.steps.clean.encoding import utf8_copy
 from taxi_assets.steps.clean.line_numbers import blank_lines_query
 from taxi_assets.steps.clean.parquet_queries import ParquetQueries, describe
 from taxi_assets.steps.clean.rules import fingerprint
+from taxi_assets.steps.clean.values import Notation
 from taxi_assets.steps.files.clean_file import FOOTER_KEY, CleanFile, clean_file_of, read_clean
 from taxi_assets.steps.files.disk import disk_errors_explained
 from taxi_assets.steps.files.duckdb_connection import errors_explained, reporting, working_connection
-from taxi_assets.steps.files.formats import open_text
 from taxi_assets.steps.files.progress import OnProgress, no_progress
 from taxi_assets.steps.files.raw_file import RawFile
 from taxi_assets.steps.files.sql import literal, parquet_scan
 from taxi_assets.steps.raw.as_fetched import as_fetched
+from taxi_assets.text import shown
 
-CLEAN_VERSION = 1
+CLEAN_VERSION = 2
 """Raised when the same file would come out differently though neither registry nor rules changed."""
 
 ROW_GROUP_ROWS = 122_880
@@ -48,7 +50,15 @@ _GZIP_NOT_READ = "GZIP"
 """In DuckDB's errors about gzip that is valid and that it does not read: one with a comment, a checksum or the flag for
 text in its header, or with zeros after its end. The file is known to be whole, so it is unpacked by other means."""
 
-_UNPACKED_AT_A_TIME = 1 << 20
+LINES_LOOKED_AT = 100_000
+"""Rejected lines up to this many are written out whatever their share. Of a file with more that are in doubt, the first
+so many are judged alone before the others are."""
+
+HOPELESS_SHARE = 0.5
+"""Above this share of rejected lines a file is given up as no file of trips, fifty times the share at which the check
+``losses`` blocks: text of other kinds has no end of short lines, each of which takes forty times its size."""
+
+_LINES = "doubtful_lines"
 _DOUBTFUL = "doubtful"
 _NO_REJECTED_LINES = "SELECT 0::BIGINT AS line_number, '' AS reason, '' AS line WHERE false"
 
@@ -63,6 +73,10 @@ class _Figures:
     rejected_rows: int
     unreadable: Mapping[str, int]
     skipped: tuple[str, ...]
+
+
+_NO_ROWS = _Figures(0, 0, {}, ())
+"""For a file that no footer is read of."""
 
 
 def clean_month(
@@ -92,7 +106,9 @@ def clean_month(
 
     Raises:
         LayoutError: The file's columns are not those of the dataset.
-        BrokenFileError: The file cannot be read, every line of it is rejected, or it is not what was fetched.
+        BrokenFileError: The file cannot be read, is not what was fetched, or its lines are rejected, all or most of
+            very many. Those are kept
+            in ``DataDir.given_up``.
         FileChangedError: Another run replaced the raw file meanwhile.
         CountMismatchError: Lines of the file would be in neither or in both files.
         StorageFullError: The disk is full.
@@ -115,10 +131,13 @@ def clean_month(
         published_atomically(rejected_path) as rejected_file,
         as_fetched(raw),
     ):
-        # A filter moved below the projection would parse every value twice.
-        connection.execute("SET disabled_optimizers = 'filter_pushdown'")
-        making = _Making(raw, identity, ignore, connection, clean_file, rejected_file, on_progress)
+        # A filter moved below the projection would parse every value twice. And statistics that show no NULL would make
+        # the column REQUIRED in the footer, so that months of one table differ: every column is to be OPTIONAL.
+        connection.execute("SET disabled_optimizers = 'filter_pushdown,statistics_propagation'")
+        given_up = data_dir.given_up(month)
+        making = _Making(raw, identity, ignore, connection, clean_file, rejected_file, given_up, on_progress)
         figures = making.from_parquet() if raw.format == "parquet" else making.from_csv()
+    given_up.unlink(missing_ok=True)
     result = clean_file_of(month, data_dir, making.footer(figures))
     logger.info(
         "%s: %s clean, %s rejected of %s",
@@ -153,12 +172,24 @@ class _Making:
     connection: duckdb.DuckDBPyConnection
     clean_file: Path
     rejected_file: Path
+    given_up: Path
     on_progress: OnProgress
 
     def from_csv(self) -> _Figures:
-        """First pass; the second only when the first left lines out."""
+        """Reads the file where it is, or a copy of its text that DuckDB can read."""
+        if self.raw.utf8:
+            try:
+                return self._from_text(self.raw)
+            except duckdb.IOException as error:
+                if self.raw.format != "csv.gz" or _GZIP_NOT_READ not in str(error):
+                    raise
+                logger.info("%s: is unpacked first, DuckDB does not read this gzip: %s", self.raw.month, error)
+        with utf8_copy(self.raw, self._beside("text")) as text:
+            return self._from_text(text)
+
+    def _from_text(self, text: RawFile) -> _Figures:
         dataset = DATASETS[self.raw.month.dataset]
-        queries = CsvQueries(self.raw, read_csv_layout(self.raw, dataset, self.ignore), dataset)
+        queries = CsvQueries(text, read_csv_layout(self.raw, dataset, self.ignore), dataset)
         try:
             return self._from_lines(queries)
         except duckdb.NotImplementedException as error:
@@ -166,23 +197,14 @@ class _Making:
                 raise
             logger.info("%s: is read once more, by one thread", self.raw.month)
             return self._from_lines(replace(queries, parallel=False))
-        except duckdb.IOException as error:
-            if self.raw.format != "csv.gz" or _GZIP_NOT_READ not in str(error):
-                raise
-            logger.info("%s: is unpacked first, DuckDB does not read this gzip: %s", self.raw.month, error)
-        text = self._beside("text")
-        try:
-            with open_text(self.raw.path, self.raw.format) as packed, text.open("wb") as unpacked:
-                shutil.copyfileobj(packed, unpacked, _UNPACKED_AT_A_TIME)
-            return replace(self, raw=replace(self.raw, path=text, format="csv")).from_csv()
-        finally:
-            text.unlink()
 
     def _beside(self, what: str) -> Path:
         """A name beside the clean file in the making, which is cleaned up like that one after a kill."""
         return self.clean_file.with_name(self.clean_file.name.replace(".partial", f"-{what}.partial"))
 
     def _from_lines(self, queries: CsvQueries) -> _Figures:
+        if queries.shows_ordered_dates:
+            queries = self._with_dates(queries, queries.date_evidence())
         all_sound = _Figures(self.raw.published_rows, 0, {}, queries.layout.columns.skipped)
         sound = 0
         if queries.layout.all_crlf and queries.parallel:
@@ -205,29 +227,64 @@ class _Making:
         doubtful = self.raw.published_rows - sound
         logger.info("%s: %d of %d lines need a second look", self.raw.month, doubtful, self.raw.published_rows)
         with reporting(self.connection, self.raw.bytes, self.on_progress):
-            self.connection.execute(f"CREATE TEMP TABLE {_DOUBTFUL} AS {queries.doubtful_lines()}")
-        rejected, salvaged, unreadable = self._counts(queries.counts(_DOUBTFUL), queries.fallible())
+            if doubtful > LINES_LOOKED_AT:
+                judging = self._judge(queries, LINES_LOOKED_AT)
+                rejected, *_ = self._counts(judging.counts(_DOUBTFUL), judging.fallible())
+                if rejected * doubtful > HOPELESS_SHARE * LINES_LOOKED_AT * self.raw.published_rows:
+                    raise self._give_up(self._numbered(judging), judging.dates)
+            judging = self._judge(queries)
+        rejected, salvaged, unreadable = self._counts(judging.counts(_DOUBTFUL), judging.fallible())
         figures = _Figures(sound + salvaged, rejected, unreadable, queries.layout.columns.skipped)
         self._must_add_up(figures)
-        numbered = blank_lines_query(self.connection, self.raw, queries.layout, _DOUBTFUL)
-        self._copy(numbered, self.rejected_file, figures)
+        if figures.rows == 0:
+            raise self._give_up(self._numbered(judging), judging.dates)
+        self._copy(self._numbered(judging), self.rejected_file, figures)
         sound_file = self._beside("sound")
         self.clean_file.rename(sound_file)
         try:
             sound_trips = f"FROM {parquet_scan(sound_file)}"
-            salvaged_trips = queries.salvaged_trips(_DOUBTFUL)
+            salvaged_trips = judging.salvaged_trips(_DOUBTFUL)
             self._copy(f"{sound_trips} UNION ALL ({salvaged_trips})", self.clean_file, figures)
         finally:
             sound_file.unlink()
         return figures
 
+    def _judge(self, queries: CsvQueries, at_most: int | None = None) -> CsvQueries:
+        """Makes the table of doubtful lines, or of the first of them, and returns the queries that it was made by."""
+        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {_LINES} AS {queries.doubtful_lines(at_most)}")
+        if queries.dates is DateOrder.UNKNOWN:
+            queries = self._with_dates(queries, queries.date_evidence_in(_LINES))
+        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {_DOUBTFUL} AS {queries.judged(_LINES)}")
+        self.connection.execute(f"DROP TABLE {_LINES}")
+        return queries
+
+    def _numbered(self, queries: CsvQueries) -> str:
+        return blank_lines_query(self.connection, self.raw, queries.layout, _DOUBTFUL)
+
+    def _with_dates(self, queries: CsvQueries, evidence: str) -> CsvQueries:
+        return replace(queries, dates=self._date_order(evidence))
+
+    def _date_order(self, evidence: str) -> DateOrder:
+        order = DateEvidence(*self.connection.execute(evidence).fetchall()[0]).order
+        if order is not DateOrder.UNKNOWN:
+            logger.info("%s: its dates are %s. %s", self.raw.month, order.value, order.explanation)
+        return order
+
     def from_parquet(self) -> _Figures:
         """One pass to count, one to write; rejected are rows without a pickup time only."""
         described = describe(self.connection, self.raw.path)
         queries = ParquetQueries.of(self.raw, described, DATASETS[self.raw.month.dataset], self.ignore)
+        evidence = queries.date_evidence()
+        dates = self._date_order(evidence) if evidence else DateOrder.UNKNOWN
+        words = queries.written_in_words().items()
+        in_words = frozenset(name for name, query in words if self.connection.execute(query).fetchall()[0][0])
+        queries = replace(queries, notation=Notation(dates, in_words))
         rejected, kept, unreadable = self._counts(queries.counts(), queries.fallible())
         figures = _Figures(kept, rejected, unreadable, queries.columns.skipped)
         self._must_add_up(figures)
+        hopeless = rejected > LINES_LOOKED_AT and rejected > HOPELESS_SHARE * self.raw.published_rows
+        if hopeless or figures.rows == 0:
+            raise self._give_up(queries.rejected_rows(), dates)
         with reporting(self.connection, self.raw.bytes, self.on_progress):
             self._copy(queries.trips(), self.clean_file, figures)
         self._copy(queries.rejected_rows() if rejected else _NO_REJECTED_LINES, self.rejected_file, figures)
@@ -263,11 +320,10 @@ class _Making:
         return int(rejected), int(kept), unreadable
 
     def _must_add_up(self, figures: _Figures) -> None:
-        """Every line is in exactly one of the files, and some are trips.
+        """Every line is in exactly one of the files.
 
         Raises:
             CountMismatchError: The figures do not add up to the published lines.
-            BrokenFileError: All lines are rejected.
         """
         if figures.rows + figures.rejected_rows != self.raw.published_rows:
             raise CountMismatchError(
@@ -275,8 +331,29 @@ class _Making:
                 f"{figures.rejected_rows:,} rejected lines were read. Nothing was published. A carriage return inside "
                 "a line does this, or a file that changed while it was read: fetch it again"
             )
-        if figures.rows == 0:
-            raise BrokenFileError(
-                f"{self.raw.path}: all {figures.rejected_rows:,} lines are rejected, so it is not a file of "
-                f"{self.raw.month.dataset} trips. Nothing was published; look at its first lines"
-            )
+
+    def _give_up(self, rejected: str, dates: DateOrder) -> BrokenFileError:
+        """Keeps rejected lines to look at, and says why the file has no trips, or hardly any.
+
+        Args:
+            rejected: A query of the rejected lines that were looked at.
+            dates: In which order the file's dates are.
+        """
+        with published_atomically(self.given_up) as kept:
+            looked_at = self._copy(f"FROM ({rejected}) LIMIT {LINES_LOOKED_AT}", kept, _NO_ROWS)
+        reasons = self.connection.execute(
+            "SELECT reason, count(*), min(line_number), arg_min(line, line_number) "
+            f"FROM {parquet_scan(self.given_up)} GROUP BY reason ORDER BY count(*) DESC, reason"
+        ).fetchall()
+        told = "; ".join(
+            f"{reason} {count:,} (line {number}: {shown(line, 80)})" for reason, count, number, line in reasons
+        )
+        every = looked_at == self.raw.published_rows
+        how_many = f"all {looked_at:,} lines" if every else f"most of its {self.raw.published_rows:,} lines"
+        first = "" if every else f" Of the first {looked_at:,} rejected:"
+        times = f" Pickup times are read as {FORMS}." if any("pickup" in reason for reason, *_ in reasons) else ""
+        return BrokenFileError(
+            f"{self.raw.path}: {how_many} are rejected, so it is not a file of {self.raw.month.dataset} trips.{first} "
+            f"{told}.{f' {dates.explanation}.' if dates.explanation else ''}{times} Nothing was published; those lines "
+            f"are in {self.given_up}"
+        )

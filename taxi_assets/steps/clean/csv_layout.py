@@ -6,6 +6,7 @@ here: what the names mean (``files/header.py``) and reading the rest (``csv_quer
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import IO
 
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.errors import BrokenFileError
+from taxi_assets.steps.clean.encoding import decoded
 from taxi_assets.steps.files.formats import open_text
 from taxi_assets.steps.files.header import ColumnMap, map_columns
 from taxi_assets.steps.files.raw_file import RawFile
@@ -20,7 +22,12 @@ from taxi_assets.steps.files.raw_file import RawFile
 MAX_LINE_BYTES = 2_000_000
 """Lines longer than this are not trip records; it is also DuckDB's own limit."""
 
+MOST_BLANK_LINES = 100_000
+"""Files have a blank line after the header, or one after each line. Beyond this many, and two for each data line, blank
+lines are what a file consists of."""
+
 _SAMPLED_LINES = 300
+_FIELD = re.compile(r'("(?:[^"]|"")*"|[^,]*),')
 
 
 @dataclass(frozen=True)
@@ -36,7 +43,8 @@ class CsvLayout:
         quoted: Fields stand in double quotes (fhv 2017-07 to 2018).
         all_crlf: The header stands in the first line, no blank line follows, and the first few hundred lines all end
             CRLF. Only speed depends on it.
-        sampled: For each position, the texts of the first lines, without quotes. Only speed depends on them.
+        sampled: For each position, the texts of the first lines, without quotes. They decide whether codes are written
+            as words, and else about speed only.
     """
 
     columns: ColumnMap
@@ -54,12 +62,14 @@ def read_csv_layout(raw: RawFile, dataset: Dataset, ignore: Set[str] = frozenset
 
     Raises:
         LayoutError: The header is not one of ``dataset``.
-        BrokenFileError: The file has no lines, or lines of a length that no trip has.
+        BrokenFileError: The file has no lines, lines of a length that no trip has, or blank ones without end.
     """
+    if raw.blank_lines > MOST_BLANK_LINES + 2 * raw.published_rows:
+        raise _too_many_blank_lines(raw.path, f"{raw.blank_lines:,} blank lines and {raw.published_rows:,} others")
     with open_text(raw.path, raw.format) as lines:
         header_line, lines_before_data, skip = _header(lines, raw.path)
         blank_lines, sample = _sample(lines, raw.path)
-    rows = [line.split(",") for line in sample]
+    rows = [_FIELD.findall(f"{line},") for line in sample]
     names = [_unquoted(name) for name in header_line.split(",")]
     # A comma at the end of the header alone names no column.
     while len(names) > 1 and not names[-1] and all(len(row) < len(names) for row in rows):
@@ -87,6 +97,8 @@ def _header(lines: IO[bytes], path: Path) -> tuple[str, int, int]:
         count += 1
         if line.strip(b"\r\n"):
             return line.decode("utf-8-sig", errors="replace").rstrip("\r\n"), count, skip + 1
+        if count > MOST_BLANK_LINES:
+            raise _too_many_blank_lines(path, f"{count:,} blank lines before any other")
         # At the start of a file DuckDB takes the CR and the LF of a blank line for a line each.
         skip += len(line)
     raise BrokenFileError(f"{path}: the file has no header and no lines; nothing was cleaned")
@@ -97,7 +109,7 @@ def _sample(lines: IO[bytes], path: Path) -> tuple[int, list[str]]:
     blank_lines = 0
     sample: list[str] = []
     while len(sample) < _SAMPLED_LINES and (line := _line(lines, path)):
-        text = line.decode("latin-1").rstrip("\r\n")
+        text = decoded(line).rstrip("\r\n")
         if text:
             sample.append(text)
         elif not sample:
@@ -124,6 +136,13 @@ def line_too_long(path: Path) -> BrokenFileError:
     return BrokenFileError(
         f"{path}: a line is longer than {MAX_LINE_BYTES:,} bytes, so this is not a file of trip records, or its line "
         "ends are lost. Nothing was cleaned; look at the file, then materialize its raw asset again"
+    )
+
+
+def _too_many_blank_lines(path: Path, found: str) -> BrokenFileError:
+    return BrokenFileError(
+        f"{path}: it has {found}, so this is not a file of trip records. Nothing was cleaned; look at the file, then "
+        "materialize its raw asset again"
     )
 
 

@@ -27,7 +27,7 @@ def blank_lines_query(connection: duckdb.DuckDBPyConnection, raw: RawFile, layou
     first = layout.lines_before_data + layout.blank_lines_after_header
     if raw.blank_lines == layout.blank_lines_after_header:
         return f"SELECT n + {first} AS line_number, reason, line FROM {doubtful} WHERE reason IS NOT NULL ORDER BY n"
-    connection.execute(f"CREATE TEMP TABLE {_BLANKS} (after_data_line BIGINT, blank_lines BIGINT)")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {_BLANKS} (after_data_line BIGINT, blank_lines BIGINT)")
     for batch in _batches(_blank_lines(raw, layout), 10_000):
         connection.executemany(f"INSERT INTO {_BLANKS} VALUES (?, ?)", batch)
     return (

@@ -16,7 +16,19 @@ from typing import TYPE_CHECKING, Any, cast
 
 from taxi_assets.datasets.columns import Column, ColumnType, Dataset
 from taxi_assets.errors import LayoutError
-from taxi_assets.steps.clean.values import NULL_TYPE, cannot_fail, from_type, is_blank, rejection_reason, table_row
+from taxi_assets.steps.clean.dates import evidence_query
+from taxi_assets.steps.clean.values import (
+    NULL_TYPE,
+    PLAIN,
+    Notation,
+    as_text,
+    cannot_fail,
+    from_type,
+    is_blank,
+    rejection_reason,
+    table_row,
+    words_of,
+)
 from taxi_assets.steps.files.header import ColumnMap, map_columns
 from taxi_assets.steps.files.raw_file import RawFile
 from taxi_assets.steps.files.sql import literal, parquet_scan
@@ -50,12 +62,14 @@ class ParquetQueries:
         columns: Which of its columns is which. In SQL they are called ``c0``, ``c1`` … by their position.
         types: DuckDB type of each of its columns, in the file's order.
         dataset: What it is.
+        notation: How its texts are written.
     """
 
     raw: RawFile
     columns: ColumnMap
     types: tuple[str, ...]
     dataset: Dataset
+    notation: Notation = PLAIN
 
     @classmethod
     def of(
@@ -85,6 +99,22 @@ class ParquetQueries:
         """Of two columns that mean the same, one may contradict the other."""
         sources = self._sources(column)
         return len(sources) == 1 and all(cannot_fail(column, kind) for _, kind in sources)
+
+    def date_evidence(self) -> str | None:
+        """One row of ``DateEvidence`` about the file, or None when all its times have a type of their own."""
+        times = [column for column in self.present() if column.type is ColumnType.TIME]
+        texts = [text for column in times for text in self._texts(column)]
+        return evidence_query(texts, self._rows(), self.raw.month) if texts else None
+
+    def written_in_words(self) -> dict[str, str]:
+        """For each column that may hold words for codes, a query of one value: whether it does."""
+        queries: dict[str, str] = {}
+        for column in self.present():
+            texts, words = self._texts(column), ", ".join(literal(word) for word in words_of(column))
+            if texts and words and column.type is ColumnType.CODE:
+                found = " OR ".join(f"upper(trim({text})) IN ({words})" for text in texts)
+                queries[column.name] = f"SELECT coalesce(bool_or({found}), false) FROM {self._rows()}"
+        return queries
 
     def counts(self) -> str:
         """One row: rows rejected, rows kept, then unreadable values per column of :meth:`fallible`."""
@@ -116,13 +146,12 @@ class ParquetQueries:
             return None
         readings: list[str] = []
         for place, kind in sources:
-            reading = from_type(column, f"c{place}", kind)
+            reading = from_type(column, f"c{place}", kind, self.notation)
             if reading is None:
                 name = shown(self.columns.header[place])
                 raise LayoutError(
                     f"{self.raw.path}: column '{name}' arrives as {shown(kind)}, which cannot be {column.name} "
-                    f"({column.type.duckdb}, {column.description}) Nothing was cleaned. If TLC changed the type, "
-                    "teach taxi_assets/steps/clean/values.py to read it"
+                    f"({column.type.duckdb}). {_advice(column, name, kind)} Nothing was cleaned"
                 )
             readings.append(reading)
         return readings[0] if len(readings) == 1 else f"coalesce({', '.join(readings)})"
@@ -131,32 +160,61 @@ class ParquetQueries:
         """Position and type of each of the file's columns that hold ``column``."""
         return [(place, self.types[place]) for place in self.columns.positions.get(column.name, ())]
 
+    def _texts(self, column: Column) -> list[str]:
+        """Those of the file's columns for ``column`` that hold text."""
+        texts = [as_text(f"c{place}", kind) for place, kind in self._sources(column)]
+        return [text for text in texts if text is not None]
+
+    def _rows(self) -> str:
+        """The file's rows with columns ``c0``, ``c1`` …, to stand after FROM.
+
+        Whatever they are called in the file: two may differ in case only, one may be called like a fact.
+        """
+        names = ", ".join(f"c{place}" for place in range(len(self.types)))
+        return f"{parquet_scan(self.raw.path, file_row_number=True)} AS file({names})"
+
     def _judged(self) -> str:
         """The rows of the file with ``reason``."""
         pickup = self.dataset.column(self.dataset.pickup)
-        [(place, kind)] = self._sources(pickup)
-        blank = f"c{place} IS NULL" + (f" OR {is_blank(f'c{place}')}" if kind == "VARCHAR" else "")
+        blank = " AND ".join(_is_blank(f"c{place}", kind) for place, kind in self._sources(pickup))
         facts = (
-            "1 AS fields, 1 AS expected, false AS surplus_has_text, "
+            "false AS in_broken_record, 1 AS fields, 1 AS expected, false AS surplus_has_text, "
             f"({blank}) AS pickup_is_blank, ({self.value(pickup)}) IS NOT NULL AS pickup_is_readable"
         )
-        # Whatever they are called in the file: two may differ in case only, one may be called like a fact.
-        names = ", ".join(f"c{place}" for place in range(len(self.types)))
-        rows = f"{parquet_scan(self.raw.path, file_row_number=True)} AS file({names})"
-        return f"SELECT *, {rejection_reason()} AS reason FROM (SELECT *, {facts} FROM {rows})"
+        return f"SELECT *, {rejection_reason()} AS reason FROM (SELECT *, {facts} FROM {self._rows()})"
 
     def _is_lost(self, column: Column) -> str:
         """Whether a row says something in that column that its value does not."""
         lost: list[str] = []
         readings: list[str] = []
         for place, kind in self._sources(column):
-            told = f"c{place} IS NOT NULL"
-            if kind == "VARCHAR":
-                told += f" AND NOT ({is_blank(f'c{place}')})"
-            reading = f"({from_type(column, f'c{place}', kind)})"
-            lost.append(f"({told} AND {reading} IS NULL)")
+            reading = f"({from_type(column, f'c{place}', kind, self.notation)})"
+            lost.append(f"(NOT {_is_blank(f'c{place}', kind)} AND {reading} IS NULL)")
             readings.append(f"upper({reading})" if column.type is ColumnType.TEXT else reading)
         first, *others = readings
         # Two columns that mean the same and differ: the first one's value is kept.
         lost += [f"coalesce({first} <> {other}, false)" for other in others]
         return f"({' OR '.join(lost)})"
+
+
+def _is_blank(value: str, kind: str) -> str:
+    """Whether a value of that type says nothing; bytes that are no text say something."""
+    text = as_text(value, kind)
+    return f"({value} IS NULL OR coalesce({is_blank(text)}, false))" if text else f"({value} IS NULL)"
+
+
+def _advice(column: Column, name: str, kind: str) -> str:
+    """What a person can do about a column whose type does not fit."""
+    if column.type is ColumnType.TIME and kind == "TIMESTAMP WITH TIME ZONE":
+        series = f"trips['{name}']"
+        return (
+            "TLC's times are New York's wall clock without a zone, and whether these were converted to UTC or only "
+            "marked so, the file does not say. Write it without a zone: with pandas "
+            f"{series}.dt.tz_localize(None) when the clock is right as it stands, and "
+            f"{series}.dt.tz_convert('America/New_York').dt.tz_localize(None) when it was converted."
+        )
+    wanted = {
+        ColumnType.TIME: "times without a zone, dates, or text",
+        ColumnType.TEXT: "text or numbers",
+    }.get(column.type, "numbers or text")
+    return f"Write the file with {wanted} in that column."

@@ -25,8 +25,9 @@ class RejectRule:
     Attributes:
         name: The ``reason`` in ``rejected``.
         sentence: What it means.
-        predicate: SQL over the facts of a line: ``fields`` and ``expected`` (how many it has, how many the header
-            names), ``surplus_has_text``, ``pickup_is_blank``, ``pickup_is_readable``.
+        predicate: SQL over the facts of a line: ``in_broken_record`` (it and its neighbours together have the fields of
+            one), ``fields`` and ``expected`` (how many it has, how many the header names), ``surplus_has_text``,
+            ``pickup_is_blank``, ``pickup_is_readable``.
     """
 
     name: str
@@ -36,8 +37,14 @@ class RejectRule:
 
 REJECT_RULES = (
     RejectRule(
+        "line_break_in_quotes",
+        "The line is a piece of a record with a line break inside quotes. All its pieces are rejected, each for this "
+        "reason: none of them has all values of the trip.",
+        "in_broken_record",
+    ),
+    RejectRule(
         "too_few_fields",
-        "The line has fewer fields than the header: it was cut off, or a line break fell into it.",
+        "The line has fewer fields than the header: it was cut off, or a line break without quotes fell into it.",
         "fields < expected",
     ),
     RejectRule(
@@ -48,12 +55,13 @@ REJECT_RULES = (
     ),
     RejectRule(
         "no_pickup_time",
-        "The pickup time is empty.",
+        "The pickup time is empty, or a word for nothing.",
         "pickup_is_blank",
     ),
     RejectRule(
         "unreadable_pickup_time",
-        "The pickup time is neither a date nor a time of one.",
+        "The pickup time is neither a date nor a time of one in a form that is read, or it is one whose day and month "
+        "cannot be told apart in this file.",
         "NOT pickup_is_readable",
     ),
 )

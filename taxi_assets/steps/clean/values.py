@@ -15,24 +15,19 @@ import re
 from collections.abc import Callable, Set
 from dataclasses import dataclass
 
+from taxi_assets.datasets.codes import NOTHING
 from taxi_assets.datasets.columns import Column, ColumnType, Dataset
 from taxi_assets.datasets.months import TripMonth
+from taxi_assets.steps.clean.dates import DateOrder, time_from_text, usual_time
 from taxi_assets.steps.clean.rules import REJECT_RULES
 from taxi_assets.steps.files.sql import identifier, literal
 
 _BLANKS = "' \t\u00a0'"
-# TLC writes the first form in every file seen; the others are what spreadsheets and NYC Open Data make of it. The year
-# is spelled out because DuckDB would take "19-1-1" for the year 19.
-_TIME_FORMAT = "'%Y-%m-%d %H:%M:%S'"
-_OTHER_TIMES = (
-    r"'[1-9]\d{3}-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?"
-    r"|\d{1,2}/\d{1,2}/[1-9]\d{3}( \d{1,2}:\d{2}(:\d{2})?( [AP]M)?)?'"
-)
-_OTHER_TIME_FORMATS = (
-    "['%Y-%m-%d %H:%M:%S', '%Y-%m-%d %H:%M:%S.%f', '%Y-%m-%dT%H:%M:%S', '%Y-%m-%dT%H:%M:%S.%f', '%Y-%m-%d %H:%M', "
-    "'%Y-%m-%dT%H:%M', '%Y-%m-%d', '%m/%d/%Y %I:%M:%S %p', '%m/%d/%Y %I:%M %p', '%m/%d/%Y %H:%M:%S', "
-    "'%m/%d/%Y %H:%M', '%m/%d/%Y']"
-)
+# Money as spreadsheets and people write it: $6.50, -$4.00, ($4.00), 1,009.75.
+_GROUPED = r"(\d{1,3}(,\d{3})+|\d*)(\.\d*)?"
+_MONEY = rf"-?\$?-?{_GROUPED}|\(\$?{_GROUPED}\)"
+_FIRST_TIME, _LAST_TIME = "TIMESTAMP '0001-01-01 00:00:00'", "TIMESTAMP '9999-12-31 23:59:59.999999'"
+"""What text can say in four digits, BigQuery's DATETIME holds, and Python too. Postgres' calendar begins in 4713 BC."""
 _WHOLE_TYPES = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"})
 _TIME_TYPES = frozenset({"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "DATE"})
 
@@ -40,28 +35,55 @@ NULL_TYPE = "NULL"
 """Type of a Parquet column that has no values at all (``ehail_fee``, ``airport_fee`` in many months)."""
 
 
+@dataclass(frozen=True)
+class Notation:
+    """How a file writes what can be read in more than one way; one answer for the whole file.
+
+    Attributes:
+        dates: In which order the numbers of a date stand.
+        in_words: Names of columns whose codes it writes as words (``CASH``): there alone is a word for nothing that
+            stands in the code table (``NA`` among the payments of 2010) a code.
+    """
+
+    dates: DateOrder = DateOrder.UNKNOWN
+    in_words: Set[str] = frozenset()
+
+
+PLAIN = Notation()
+"""Codes as numbers, and no dates whose order would have to be known."""
+
+
 def is_blank(text: str) -> str:
-    """Whether a text says nothing: empty, or blanks only."""
-    return f"trim({text}, {_BLANKS}) = ''"
+    """Whether a text says nothing: empty, blanks only, or a word for nothing."""
+    nothing = ", ".join(literal(word) for word in ("", *sorted(NOTHING)))
+    return f"upper(trim({text}, {_BLANKS})) IN ({nothing})"
 
 
-def from_text(column: Column, text: str, *, words_first: bool = False) -> str:
+def words_of(column: Column) -> list[str]:
+    """The words of a column's code table that can mean nothing else, upper case."""
+    return [word for word in column.codes if word not in NOTHING]
+
+
+def is_in_words(column: Column, texts: Set[str]) -> bool:
+    """Whether any of these texts is such a word."""
+    return not {text.strip(" \t\u00a0").upper() for text in texts}.isdisjoint(words_of(column))
+
+
+def from_text(column: Column, text: str, notation: Notation = PLAIN) -> str:
     """The value of ``column`` that ``text`` stands for.
 
     Args:
         column: What is read.
         text: SQL expression of type VARCHAR.
-        words_first: Try the code table's words before numbers, for files that have words. The value is the same.
+        notation: How the file writes.
     """
     match column.type:
         case ColumnType.TIME | ColumnType.DATE:
-            return _time(text)
+            return time_from_text(text, notation.dates)
         case ColumnType.CODE | ColumnType.INTEGER:
-            return _whole(column, text, words_first=words_first)
+            return _whole(column, text, in_words=column.name in notation.in_words)
         case ColumnType.NUMBER:
-            return (
-                f"CASE WHEN {text} <> '' AND isfinite(TRY_CAST({text} AS DOUBLE)) THEN TRY_CAST({text} AS DOUBLE) END"
-            )
+            return f"CASE WHEN {text} <> '' THEN {_number(text)} END"
         case ColumnType.TEXT:
             return _text(column, text)
 
@@ -79,7 +101,7 @@ class Reading:
     sound: str
 
 
-def quick_reading(column: Column, text: str, name: str, sampled: Set[str]) -> Reading:
+def quick_reading(column: Column, text: str, name: str, sampled: Set[str], notation: Notation) -> Reading:
     """The cheapest reading that fits what a column's first lines look like.
 
     Args:
@@ -87,6 +109,7 @@ def quick_reading(column: Column, text: str, name: str, sampled: Set[str]) -> Re
         text: SQL expression of type VARCHAR.
         name: What the value is called where ``sound`` is evaluated.
         sampled: Texts seen in the column. They decide about speed only.
+        notation: How the file writes.
     """
     blank = f"{text} = ''"
     # A cast that fails costs three times one that succeeds.
@@ -101,11 +124,10 @@ def quick_reading(column: Column, text: str, name: str, sampled: Set[str]) -> Re
         digits = f"1 + CAST({name} >= 10 AS INTEGER) + CAST({name} >= 100 AS INTEGER)"
         return Reading(cast, f"(strlen({text}) = {digits} OR {blank})")
     if usual and column.type is ColumnType.TIME:
-        return Reading(_usual_time(text), f"({name} IS NOT NULL OR {blank})")
+        return Reading(usual_time(text), f"({name} IS NOT NULL OR {blank})")
     if usual and column.type is ColumnType.TEXT:
         return _quick_text(column, text, name, blank)
-    words_first = any(character.isalpha() for value in sampled for character in value)
-    full = from_text(column, text, words_first=words_first)
+    full = from_text(column, text, notation)
     # Quotes belong to the layout, never to a text: the second pass takes them off.
     unquoted = f" AND NOT contains({text}, '\"')" if column.type is ColumnType.TEXT else ""
     return Reading(full, f"(({name} IS NOT NULL OR {is_blank(text)}){unquoted})")
@@ -121,6 +143,8 @@ _USUAL = {
 
 def _is_usual(column: Column, value: str) -> bool:
     """Whether a quick reading is enough for a sampled text."""
+    if value.strip().upper() in NOTHING:
+        return False
     if column.type is ColumnType.TEXT and column.meanings:
         return value in column.meanings or not value
     pattern = _USUAL.get(column.type)
@@ -132,10 +156,20 @@ def _quick_text(column: Column, text: str, name: str, blank: str) -> Reading:
         return Reading(f"CASE WHEN {text} IN ({_meanings(column)}) THEN {text} END", f"({name} IS NOT NULL OR {blank})")
     unusual = (" ", "\t", "\u00a0", '"')
     plain = " AND ".join(f"NOT contains({text}, {literal(character)})" for character in unusual)
+    longest = max(map(len, NOTHING))
+    plain += f" AND (strlen({text}) > {longest} OR {blank} OR NOT {is_blank(text)})"
     return Reading(f"nullif({text}, '')", f"({plain} AND NOT contains({text}, chr(0)))")
 
 
-def from_type(column: Column, value: str, arrives_as: str) -> str | None:
+def as_text(value: str, arrives_as: str) -> str | None:
+    """A Parquet column of the DuckDB type ``arrives_as`` as text, NULL where its bytes are none; None if it has none.
+
+    Text in columns that do not say so comes from writers of old (``binary`` without a logical type).
+    """
+    return {"VARCHAR": value, "BLOB": f"TRY(decode({value}))"}.get(arrives_as)
+
+
+def from_type(column: Column, value: str, arrives_as: str, notation: Notation = PLAIN) -> str | None:
     """The value of ``column`` for a Parquet column of the DuckDB type ``arrives_as``.
 
     Returns:
@@ -143,12 +177,14 @@ def from_type(column: Column, value: str, arrives_as: str) -> str | None:
     """
     if arrives_as == NULL_TYPE:
         return f"CAST(NULL AS {column.type.duckdb})"
-    if arrives_as == "VARCHAR":
-        return from_text(column, value)
+    if (text := as_text(value, arrives_as)) is not None:
+        return from_text(column, text, notation)
     match column.type:
         case ColumnType.TIME | ColumnType.DATE:
             # A time with a zone is not one of these: TLC's wall clock has none, and to convert it would be a guess.
-            return f"TRY_CAST({value} AS TIMESTAMP)" if arrives_as in _TIME_TYPES else None
+            time = f"TRY_CAST({value} AS TIMESTAMP)"
+            in_range = f"CASE WHEN {time} BETWEEN {_FIRST_TIME} AND {_LAST_TIME} THEN {time} END"
+            return in_range if arrives_as in _TIME_TYPES else None
         case ColumnType.CODE | ColumnType.INTEGER:
             return _whole_from_number(column, value, arrives_as)
         case ColumnType.NUMBER:
@@ -183,27 +219,22 @@ def rejection_reason() -> str:
 def cannot_fail(column: Column, arrives_as: str) -> bool:
     """Whether every value of that type is one of the column, so that nothing needs counting."""
     return arrives_as == NULL_TYPE or (
-        (column.type is ColumnType.TIME and arrives_as in {"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "DATE"})
-        or (column.type is ColumnType.NUMBER and arrives_as in _WHOLE_TYPES)
+        (column.type is ColumnType.NUMBER and arrives_as in _WHOLE_TYPES)
         or arrives_as == column.type.duckdb == "SMALLINT"
     )
 
 
-def _time(text: str) -> str:
+def _number(text: str) -> str:
+    """A finite number, or money in any of the forms of ``_MONEY``."""
+    double = f"TRY_CAST({text} AS DOUBLE)"
     trimmed = f"trim({text}, {_BLANKS})"
-    return (
-        f"coalesce({_usual_time(text)}, CASE WHEN {text} <> '' AND regexp_full_match({trimmed}, {_OTHER_TIMES}) "
-        f"THEN try_strptime({trimmed}, {_OTHER_TIME_FORMATS}) END)"
-    )
+    # Accountants write what is negative in parentheses.
+    bare = f"TRY_CAST(translate({trimmed}, '($,)', '-') AS DOUBLE)"
+    is_money = f"regexp_full_match({trimmed}, {literal(_MONEY)})"
+    return f"CASE WHEN isfinite({double}) THEN {double} WHEN {is_money} THEN {bare} END"
 
 
-def _usual_time(text: str) -> str:
-    # The bounds keep out 0000, which DuckDB takes for a year before our era, and words such as "epoch".
-    bounds = f"strlen({text}) = 19 AND {text} >= '0001' AND {text} < ':'"
-    return f"CASE WHEN {bounds} THEN try_strptime({text}, {_TIME_FORMAT}) END"
-
-
-def _whole(column: Column, text: str, *, words_first: bool) -> str:
+def _whole(column: Column, text: str, *, in_words: bool) -> str:
     """A whole number in digits (``2``), as a decimal (``2.0``), or as a word of the column's code table."""
     kind = column.type.duckdb
     # A point or a minus sign (15e-1) may hide a fraction, which the cast would round away.
@@ -214,8 +245,8 @@ def _whole(column: Column, text: str, *, words_first: bool) -> str:
     decimal = f"CASE WHEN {text} <> '' THEN {_whole_from_double(f'TRY_CAST({text} AS DOUBLE)', kind)} END"
     if not column.codes:
         return f"coalesce({digits}, {decimal})"
-    words = _word(column, text)
-    return f"coalesce({words}, {digits}, {decimal})" if words_first else f"coalesce({digits}, {decimal}, {words})"
+    words = _word(column, text, in_words=in_words)
+    return f"coalesce({words}, {digits}, {decimal})" if in_words else f"coalesce({digits}, {decimal}, {words})"
 
 
 def _whole_from_number(column: Column, value: str, arrives_as: str) -> str | None:
@@ -234,7 +265,7 @@ def _text(column: Column, text: str) -> str:
 
     A NUL byte makes it unreadable: Postgres cannot store one.
     """
-    stripped = f"CASE WHEN NOT contains({text}, chr(0)) THEN nullif(trim({text}, {_BLANKS}), '') END"
+    stripped = f"CASE WHEN NOT contains({text}, chr(0)) AND NOT {is_blank(text)} THEN trim({text}, {_BLANKS}) END"
     if not column.meanings:
         return stripped
     return f"CASE WHEN {text} IN ({_meanings(column)}) THEN {text} ELSE coalesce({_word(column, text)}, {stripped}) END"
@@ -245,9 +276,9 @@ def _meanings(column: Column) -> str:
     return ", ".join(literal(str(value)) for value in column.meanings)
 
 
-def _word(column: Column, text: str) -> str:
+def _word(column: Column, text: str, *, in_words: bool = False) -> str:
     """The code that a word stands for, whatever its case; values of text columns stand for themselves."""
-    words = dict(column.codes)
+    words = {word: value for word, value in column.codes.items() if in_words or word not in NOTHING}
     if column.type is ColumnType.TEXT:
         words.update({str(value).upper(): value for value in column.meanings})
     cases = " ".join(

@@ -6,6 +6,7 @@ import resource
 import struct
 import subprocess
 import sys
+import time
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -93,7 +94,64 @@ def test_a_file_of_another_dataset_is_recognised_though_columns_are_shared(
 
 def test_a_file_of_which_every_line_is_rejected_is_an_error(data_dir: DataDir) -> None:
     raw = csv_month(data_dir, f"{YELLOW_2019}\n<html>\n<body>sorry</body>\n</html>\n")
-    with pytest.raises(BrokenFileError, match="all 3 lines are rejected"):
+    with pytest.raises(BrokenFileError, match="all 3 lines are rejected") as error:
+        clean_month(raw, data_dir)
+    kept = data_dir.given_up(MONTH)
+    assert "too_few_fields 3 (line 2: <html>)" in str(error.value)
+    assert str(kept) in str(error.value)
+    assert [(row["line_number"], row["line"]) for row in rows(kept)] == [
+        (2, "<html>"), (3, "<body>sorry</body>"), (4, "</html>")
+    ]  # fmt: skip
+    kept.unlink()
+    assert_previous_month_stands(data_dir)
+
+
+def test_an_error_about_rejected_lines_tells_reasons_examples_and_what_is_read(data_dir: DataDir) -> None:
+    bad = ["\x1b[2J" + "x" * 5_000, YELLOW_TRIP.replace("2019-01-01 00:46:40", "soon"), ",,", YELLOW_TRIP + ",7"]
+    raw = csv_month(data_dir, "\n".join([YELLOW_2019, *bad, ""]))
+    with pytest.raises(BrokenFileError) as error:
+        clean_month(raw, data_dir)
+    message = str(error.value).replace(str(data_dir.root), "")
+    assert "all 4 lines are rejected" in message
+    assert "too_few_fields 2 (line 2: \\x1b[2Jxxx" in message
+    assert "too_many_fields 1 (line 5: 1,2019" in message
+    assert "unreadable_pickup_time 1 (line 3: 1,soon" in message
+    assert "01/31/2019 01:05:09 PM" in message
+    assert message.isprintable()
+    assert len(message) < 1_000
+
+    # The month that was clean before stays, and the next good one removes what was kept to look at.
+    assert [trip["total_amount"] for trip in rows(data_dir.clean(MONTH))] == [9.95]
+    assert rows(data_dir.rejected(MONTH)) == []
+    assert [row["line"] for row in rows(data_dir.given_up(MONTH))] == bad
+    clean_month(csv_month(data_dir, f"{YELLOW_2019}\n{YELLOW_TRIP}\nbad\n"), data_dir)
+    assert not data_dir.given_up(MONTH).exists()
+
+
+def test_a_file_of_nothing_but_short_lines_is_given_up_early(data_dir: DataDir) -> None:
+    short = "x\n" * 2_000_000
+    raw = csv_month(data_dir, f"{YELLOW_2019}\n{YELLOW_TRIP}\n{short}", packed=True)
+    began = time.monotonic()
+    with pytest.raises(BrokenFileError, match=r"most of its 2,000,001 lines are rejected.*too_few_fields 100,000"):
+        clean_month(raw, data_dir)
+    assert time.monotonic() - began < 60  # to write all of them out takes many times as long
+    assert len(rows(data_dir.given_up(MONTH))) == 100_000
+    assert sum(path.stat().st_size for path in data_dir.root.rglob("*.parquet")) < 2_000_000
+
+
+def test_many_lines_with_a_value_that_cannot_be_read_are_no_reason_to_give_up(data_dir: DataDir) -> None:
+    lost = YELLOW_TRIP.replace("151", "zone")
+    raw = csv_month(data_dir, "\n".join([YELLOW_2019, *[YELLOW_TRIP] * 400, *[lost] * 110_000, ""]), packed=True)
+    clean = clean_month(raw, data_dir)
+    assert (clean.rows, clean.unreadable) == (110_400, {"pulocationid": 110_000})
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_blank_lines_without_end_are_no_trip_file(before: bool, data_dir: DataDir) -> None:
+    blank = "\r\n" * 300_000
+    header = f"{blank}{YELLOW_2019}\n" if before else f"{YELLOW_2019}\n{blank}"
+    raw = csv_month(data_dir, f"{header}{YELLOW_TRIP}\n", packed=True)
+    with pytest.raises(BrokenFileError, match="blank lines"):
         clean_month(raw, data_dir)
     assert_previous_month_stands(data_dir)
 

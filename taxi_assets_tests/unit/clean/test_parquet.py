@@ -138,7 +138,7 @@ def test_words_of_the_early_parquet_months_become_codes(data_dir: DataDir) -> No
         ("payment_type", pa.array(["Barter"]), "payment_type"),
         ("total_amount", pa.array([float("inf")]), "total_amount"),
         ("total_amount", pa.array([float("nan")]), "total_amount"),
-        ("total_amount", pa.array(["$1"]), "total_amount"),
+        ("total_amount", pa.array(["1 USD"]), "total_amount"),
         (DROPOFF, pa.array(["soon"]), "tpep_dropoff_datetime"),
         ("store_and_fwd_flag", pa.array(["Y\x00"]), "store_and_fwd_flag"),
     ],

@@ -73,7 +73,9 @@ money = st.one_of(
     st.sampled_from(["0", ".5", "-52.8", "8.9000000000000004", ""]),
 )
 code_text = st.one_of(st.integers(0, 265).map(str), st.integers(0, 9).map(lambda code: f"{code}.0"), st.just(""))
-dirt = st.sampled_from(["nan", "inf", "1.5", "40000", "?", "-", "1e400", "  ", "2019", "Barter", "15e-1", " 7 "])
+dirt = st.sampled_from(
+    ["nan", "NA", "Null", "inf", "1.5", "40000", "?", "-", "1e400", "  ", "2019", "Barter", "15e-1", " 7 "]
+)
 
 trips = st.fixed_dictionaries(
     {
@@ -82,7 +84,7 @@ trips = st.fixed_dictionaries(
         "tpep_dropoff_datetime": st.one_of(time_text, dirt, st.just("")),
         "passenger_count": st.one_of(code_text, dirt),
         "trip_distance": st.one_of(money, dirt),
-        "store_and_fwd_flag": st.sampled_from(["Y", "N", "0", "1", "*", "", " ", "n"]),
+        "store_and_fwd_flag": st.sampled_from(["Y", "N", "0", "1", "*", "", " ", "n", "NA"]),
         "pulocationid": st.one_of(code_text, dirt),
         "payment_type": st.one_of(code_text, st.sampled_from(["CASH", "Cas", "Credit", "No ", "DIS"]), dirt),
         "fare_amount": st.one_of(money, dirt),
@@ -153,7 +155,7 @@ def publish(layout: Layout, lines: list[tuple[dict[str, str], str, bool]], dice:
             if bend == "extra text":
                 fields, reason = [*fields, "7"], "too_many_fields"
         pickup = trip["tpep_pickup_datetime"]
-        if reason is None and not pickup.strip():
+        if reason is None and says_nothing(pickup):
             reason = "no_pickup_time"
         elif reason is None and read("tpep_pickup_datetime", pickup) is None:
             reason = "unreadable_pickup_time"
@@ -163,7 +165,7 @@ def publish(layout: Layout, lines: list[tuple[dict[str, str], str, bool]], dice:
         is_last = position == len(lines) - 1
         text += line + ("" if is_last and not layout.last_newline else "\r\n" if crlf else "\n")
         values = {name: read(name, value) for name, value in trip.items()}
-        unreadable = [name for name, value in trip.items() if value.strip() and values[name] is None]
+        unreadable = [name for name, value in trip.items() if not says_nothing(value) and values[name] is None]
         written.append((values, reason, unreadable))
     return text, written
 
@@ -174,9 +176,13 @@ def numbered(text: str, written: list) -> list[tuple[int, tuple]]:
     return list(zip(numbers[1:], written, strict=True))
 
 
+def says_nothing(text: str) -> bool:
+    return text.strip().lower() in {"", "na", "nan", "null"}
+
+
 def read(name: str, text: str) -> object:
     """What a text means, in plain Python; None for what means nothing."""
-    text = text.strip()
+    text = "" if says_nothing(text) else text.strip()
     if name in WORDS and text.upper() in WORDS[name]:
         return WORDS[name][text.upper()]
     if name == "store_and_fwd_flag":

@@ -1,0 +1,89 @@
+"""What a clean month lost of what was published: rejected lines, and values that could not be read.
+
+Belongs here: how much was lost, and how much is too much. Not here: the rules (``rules.py``), and what a check makes of
+it (``taxi_assets/orchestration/checks/clean.py``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from taxi_assets.data_dir import DataDir
+from taxi_assets.datasets.months import TripMonth
+from taxi_assets.errors import NotMaterializedError
+from taxi_assets.steps.files.clean_file import CleanFile, read_clean_copy
+from taxi_assets.steps.files.sql import identifier, parquet_scan
+
+MOST_REJECTED = 0.01
+"""Share of a month's lines. Of the course's releases and TLC's files less than one line in ten thousand is rejected; a
+hundred times that is a file in another layout."""
+
+MOST_UNREADABLE = 0.05
+"""Share of the values of a filled column. A few clocks and codes are off in every month; one value in twenty is a form
+that is not read."""
+
+FILLED = 0.5
+"""A column is filled when this share of the month's trips say something in it. In one that hardly any trip fills, a few
+odd values are a large share and mean little: they warn."""
+
+
+@dataclass(frozen=True)
+class Losses:
+    """What a month lost.
+
+    Attributes:
+        clean: The month.
+        values: For each column with unreadable values how many its trips have there, readable ones included.
+    """
+
+    clean: CleanFile
+    values: dict[str, int]
+
+    @property
+    def rejected_share(self) -> float:
+        """Of all published lines."""
+        return self.clean.rejected_rows / self.clean.published_rows
+
+    def unreadable_share(self, column: str) -> float:
+        """Of all values that the column has."""
+        return self.clean.unreadable[column] / self.values[column]
+
+    @property
+    def any(self) -> bool:
+        """Whether anything was lost."""
+        return bool(self.clean.rejected_rows or self.clean.unreadable)
+
+    @property
+    def too_many(self) -> list[str]:
+        """What exceeds its share, in words."""
+        rejected = [f"more than {MOST_REJECTED:.0%} of the lines"] if self.rejected_share > MOST_REJECTED else []
+        return rejected + [
+            f"more than {MOST_UNREADABLE:.0%} of {column}"
+            for column, values in self.values.items()
+            if self.unreadable_share(column) > MOST_UNREADABLE and values >= FILLED * self.clean.rows
+        ]
+
+
+def find_losses(month: TripMonth, data_dir: DataDir) -> Losses:
+    """What a clean month lost, by its own footer and its values: what was not readable is in neither file any more.
+
+    Raises:
+        BrokenFileError: The clean file cannot be read.
+        NotMaterializedError: There is no clean file.
+    """
+    from taxi_assets.steps.files.duckdb_connection import errors_explained, working_connection
+
+    path = data_dir.clean(month)
+    if not path.is_file():
+        raise NotMaterializedError(f"{month}: it is not clean on this machine; materialize clean/{month.table} first")
+    with path.open("rb") as file:
+        clean = read_clean_copy(file, month, data_dir)
+    if clean is None:
+        raise NotMaterializedError(f"{path}: this is no clean file; materialize clean/{month.table} of {month} again")
+    columns = list(clean.unreadable)
+    if not columns:
+        return Losses(clean, {})
+    filled = ", ".join(f"count({identifier(column)})" for column in columns)
+    with errors_explained(path, path.parent), working_connection(path) as connection:
+        [counts] = connection.execute(f"SELECT {filled} FROM {parquet_scan(path)}").fetchall()
+    return Losses(clean, {name: count + clean.unreadable[name] for name, count in zip(columns, counts, strict=True)})
