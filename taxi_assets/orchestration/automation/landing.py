@@ -112,6 +112,9 @@ def _state(path: Path) -> str:
 
 
 def _place(path: Path, data_dir: DataDir) -> str:
+    if path.is_symlink():
+        # Unread: whoever may drop something here need not be allowed to read what this account can.
+        return _set_aside(path, data_dir, f"{path.name}: it is a link, which is not followed; drop the file itself")
     try:
         landed = recognise(path)
         _reject_month_that_cannot_be(landed.month, path)

@@ -13,6 +13,7 @@ from taxi_assets.data_dir import DataDir, published_atomically
 from taxi_assets.datasets.columns import arrow_schema
 from taxi_assets.datasets.zones import FIRST_ZONE, LAST_ZONE, TAXI_ZONES
 from taxi_assets.errors import BrokenFileError, LayoutError
+from taxi_assets.steps.files.disk import disk_errors_explained
 from taxi_assets.steps.files.raw_file import PublishedFile
 from taxi_assets.steps.raw.as_fetched import as_fetched
 
@@ -42,7 +43,7 @@ def clean_zones(raw: PublishedFile, data_dir: DataDir) -> Path:
     texts = {column.name: [row[column.name] for row in rows] for column in TAXI_ZONES.columns[1:]}
     table = cast("Any", pa.table({TAXI_ZONES.key: numbers, **texts}, arrow_schema(TAXI_ZONES.columns)))
     path = data_dir.root / "clean" / TAXI_ZONES.name / "taxi_zone_lookup.parquet"
-    with published_atomically(path) as partial:
+    with disk_errors_explained(TAXI_ZONES.name, path.parent), published_atomically(path) as partial:
         parquet.write_table(table, partial, compression="zstd")
     return path
 

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, cast
 
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
+from taxi_assets.steps.files.disk import disk_error, is_not_allowed
 from taxi_assets.steps.files.formats import parquet_rows
 from taxi_assets.steps.files.same_file import changed
 from taxi_assets.steps.files.sql import identifier, parquet_scan
@@ -63,6 +64,9 @@ def read_clean(month: TripMonth, data_dir: DataDir) -> CleanFile | None:
     Returns:
         None when there is no clean month: a file is missing, is not one of ours, or the two do not belong together
         because a run was killed between them.
+
+    Raises:
+        StoreAccessError: This account may not read them.
     """
     clean, rejected = _read_footer(data_dir.clean(month)), _read_footer(data_dir.rejected(month))
     if clean is None or clean != rejected:
@@ -111,12 +115,17 @@ def _read_footer(file: Path | BinaryIO) -> dict[str, Any] | None:
     """What a file's footer keeps, or None when it is not a finished file of ours."""
     from pyarrow import parquet
 
-    if isinstance(file, Path) and not file.is_file():
-        return None
     try:
+        if isinstance(file, Path) and not file.is_file():
+            return None
         metadata = cast("dict[bytes, bytes] | None", cast("Any", parquet.read_metadata(file)).metadata)
         footer: dict[str, Any] = json.loads((metadata or {})[FOOTER_KEY.encode()])
-    except (KeyError, OSError, ValueError):  # pyarrow's complaints about a broken file are ValueErrors or OSErrors
+    except OSError as error:
+        # Of the system, unless it has no number: then it is Arrow's about what is in the file.
+        if isinstance(file, Path) and is_not_allowed(error):
+            raise disk_error(file.name, file.parent, error, str(error)) from error
+        return None
+    except (KeyError, ValueError):
         return None
     return footer
 

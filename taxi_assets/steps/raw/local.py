@@ -6,6 +6,7 @@ Belongs here: how these two answer what ``http.HttpOrigin`` answers for a server
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from email.utils import formatdate
@@ -24,7 +25,8 @@ CHUNK_BYTES = 1 << 20
 class FolderOrigin:
     """A file at the first of some paths at which it exists.
 
-    It is copied, not linked: whoever owns the folder may edit the file in place.
+    It is copied, not linked: whoever owns the folder may edit the file in place. Links that lead out of the folder are
+    not followed: whoever may write into it need not be allowed to read what this account can.
     """
 
     def __init__(self, label: str, folder: Path, candidates: Sequence[Candidate]) -> None:
@@ -36,7 +38,8 @@ class FolderOrigin:
         """What the folder holds.
 
         Raises:
-            NotPublishedError: It does not hold the file, or does not let us read it.
+            NotPublishedError: It does not hold the file, does not let us read it, or has a link in its place that leads
+                out of the folder.
             SourceUnavailableError: The folder itself is gone: a disk or share that is not mounted.
         """
         with _reading(self._label, self._folder):
@@ -47,7 +50,7 @@ class FolderOrigin:
             for candidate in self._candidates:
                 path = Path(candidate.location)
                 if path.is_file():
-                    return _described(candidate, path.stat())
+                    return _described(candidate, self._real(path).stat())
         tried = ", ".join(candidate.shown for candidate in self._candidates)
         raise NotPublishedError(f"{self._label}: not published in the source folder; looked for {tried}")
 
@@ -70,9 +73,10 @@ class FolderOrigin:
     def _copy(self, candidate: Candidate, partial: Path, on_progress: OnProgress) -> SourceFile:
         source = Path(candidate.location)
         with _reading(self._label, source):
-            file = source.open("rb")
+            file = os.fdopen(os.open(self._real(source), os.O_RDONLY | os.O_NOFOLLOW), "rb")
         with file, partial.open("wb") as copy:
             before = os.fstat(file.fileno())
+            _not_for_more_eyes(copy, before)
             # Not to the end: a file that is being written faster than it is read has none.
             while copy.tell() <= before.st_size and (chunk := _read(file, self._label, source)):
                 copy.write(chunk)
@@ -84,6 +88,17 @@ class FolderOrigin:
                     "What was there before is untouched"
                 )
         return _described(candidate, before)
+
+    def _real(self, path: Path) -> Path:
+        """The file itself, all links on the way to it followed."""
+        real = path.resolve(strict=True)
+        if real.is_relative_to(self._folder.resolve()):
+            return real
+        raise NotPublishedError(
+            f"{self._label}: {path} is a link that leads out of the source folder, to {real}, and is not followed. "
+            "What was there before is untouched; put the file itself there, or name the folder that it leads to in "
+            "TAXI_SOURCE"
+        )
 
 
 class SampleOrigin:
@@ -128,6 +143,14 @@ def _described(candidate: Candidate, stat: os.stat_result) -> SourceFile:
     The HTTP date beside it is for people: its whole seconds would miss an edit right after a copy.
     """
     return SourceFile(candidate, stat.st_size, f"mtime-{stat.st_mtime_ns}", formatdate(stat.st_mtime, usegmt=True))
+
+
+def _not_for_more_eyes(copy: BinaryIO, source: os.stat_result) -> None:
+    """Gives a copy no mode that its source does not have; we read and write it in any case."""
+    mode = stat.S_IMODE(os.fstat(copy.fileno()).st_mode)
+    narrower = mode & (source.st_mode | stat.S_IRUSR | stat.S_IWUSR)
+    if narrower != mode:
+        os.fchmod(copy.fileno(), narrower)
 
 
 def _read(file: BinaryIO, label: str, source: Path) -> bytes:

@@ -239,3 +239,20 @@ def test_the_sensor_runs_without_a_landing_folder_and_says_so(tmp_path: Path) ->
     assert isinstance(result, dg.SensorResult)
     assert result.skip_reason is not None
     assert result.skip_reason.skip_message == f"{tmp_path / 'landing'} is empty"
+
+
+def test_a_link_is_set_aside_unread(data_dir: DataDir, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("the password is hunter2\n")
+    (data_dir.landing / "yellow_tripdata_2019-01.csv").symlink_to(secret)
+    cursor = Cursor()
+    accept_finished(data_dir, cursor)
+    done = accept_finished(data_dir, cursor)
+    assert done == [
+        "yellow_tripdata_2019-01.csv: set aside, yellow_tripdata_2019-01.csv: it is a link, which is not followed; "
+        "drop the file itself"
+    ]
+    assert run_requests(data_dir, cursor) == []
+    note = (data_dir.unrecognised / "yellow_tripdata_2019-01.csv.txt").read_text()
+    assert "hunter2" not in note
+    assert secret.exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ import pytest
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import BrokenFileError, NotPublishedError, SettingsError, SourceUnavailableError
+from taxi_assets.steps.files.progress import no_progress
 from taxi_assets.steps.raw.fetch import fetch_month, fetch_zones, probe_month
-from taxi_assets.steps.raw.sources import validator_of
+from taxi_assets.steps.raw.local import FolderOrigin
+from taxi_assets.steps.raw.sources import FileRequest, folder_candidates, validator_of
 from taxi_assets_tests.support.published_files import (
     MONTH,
     PATH,
@@ -265,3 +268,60 @@ def test_the_sample_has_a_zone_lookup(data_dir: DataDir) -> None:
     assert first.synthetic
     assert first.published_rows == 265
     assert fetch_zones("sample", data_dir) == first
+
+
+@pytest.mark.parametrize("link", ["the file", "its folder"])
+def test_a_link_out_of_the_source_folder_is_not_followed(
+    folder: Path, data_dir: DataDir, tmp_path: Path, link: str
+) -> None:
+    private = tmp_path / "private"
+    private.mkdir()
+    (private / "yellow_tripdata_2019-01.csv").write_bytes(csv_text(30))
+    if link == "the file":
+        (folder / "yellow" / "yellow_tripdata_2019-01.csv").symlink_to(private / "yellow_tripdata_2019-01.csv")
+    else:
+        (folder / "yellow").rmdir()
+        (folder / "yellow").symlink_to(private)
+    with pytest.raises(NotPublishedError, match=rf"a link that leads out of the source folder, to {private}"):
+        fetch_month(MONTH, str(folder), data_dir)
+    assert not visible_files(data_dir)
+
+
+def test_links_within_the_source_folder_and_to_it_are_followed(folder: Path, data_dir: DataDir, tmp_path: Path) -> None:
+    (folder / "as it came.csv").write_bytes(csv_text(30))
+    (folder / "yellow" / "yellow_tripdata_2019-01.csv").symlink_to("../as it came.csv")
+    source = tmp_path / "source"
+    source.symlink_to(folder)
+    assert fetch_month(MONTH, str(source), data_dir).raw.published_rows == 30
+
+
+def test_a_link_that_takes_the_files_place_after_it_was_looked_at_is_not_followed(
+    folder: Path, data_dir: DataDir, tmp_path: Path
+) -> None:
+    request = FileRequest.of(MONTH)
+    file = folder / "yellow" / "yellow_tripdata_2019-01.csv"
+    file.write_bytes(csv_text(30))
+    origin = FolderOrigin("yellow 2019-01", folder, folder_candidates(request, folder))
+    there = origin.stat()
+    secret = tmp_path / "secret"
+    secret.write_bytes(file.read_bytes())
+    file.unlink()
+    file.symlink_to(secret)
+    partial = data_dir.root / "partial"
+    data_dir.root.mkdir()
+    with pytest.raises(NotPublishedError, match="a link that leads out"):
+        origin.download(there, partial, no_progress)
+    assert not partial.exists()
+
+
+@pytest.mark.parametrize(("theirs", "ours"), [(0o600, 0o600), (0o640, 0o640), (0o444, 0o644), (0o666, 0o644)])
+def test_a_copy_is_for_no_more_eyes_than_its_source(folder: Path, data_dir: DataDir, theirs: int, ours: int) -> None:
+    source = folder / "yellow" / "yellow_tripdata_2019-01.csv"
+    source.write_bytes(csv_text(30))
+    source.chmod(theirs)
+    before = os.umask(0o022)
+    try:
+        raw = fetch_month(MONTH, str(folder), data_dir).raw
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(raw.path.stat().st_mode) == ours
