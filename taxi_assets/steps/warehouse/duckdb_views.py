@@ -240,8 +240,9 @@ class DuckDbWarehouse:
 
     def _value(self, name: str, sql: str, parameters: list[object] | None = None) -> float | None:
         """The one value that a query gives; ``name`` is the file of the lake that it is about."""
-        if not self._catalogue.exists():
-            self.refresh()
+        with disk_errors_explained(str(self._catalogue), self._catalogue.parent):
+            if not self._catalogue.is_file():
+                self.refresh()
         # Attached to a database in memory: DuckDB would hand out the connection of this process that is open under
         # the same path, which may be to a catalogue that has been replaced since.
         with duckdb.connect() as connection:

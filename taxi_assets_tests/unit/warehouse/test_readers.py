@@ -80,15 +80,18 @@ class Reloads:
         return DataDir(self.root / "data")
 
     @property
+    def lake(self) -> FolderLake:
+        return FolderLake(self.data_dir.lake)
+
+    @property
     def warehouse(self) -> DuckDbWarehouse:
         return DuckDbWarehouse(self.data_dir.warehouse, self.data_dir.lake, grace=self.grace)
 
     def copy(self, version: int) -> FolderLake:
-        lake = FolderLake(self.data_dir.lake)
         with published_atomically(self.data_dir.clean(YELLOW)) as partial:
             shutil.copyfile(self.made(version), partial)
-        lake.put(self.data_dir.clean(YELLOW), clean_name(YELLOW), metadata={})
-        return lake
+        self.lake.put(self.data_dir.clean(YELLOW), clean_name(YELLOW), metadata={})
+        return self.lake
 
     def load(self, version: int) -> None:
         load_month(YELLOW, self.copy(version), self.warehouse)
