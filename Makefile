@@ -11,7 +11,7 @@ BIN := .venv/bin
 DEMO_GCP := data/demo-gcp
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-gcp dev test test-quick test-containers emulators bench lint audit format lock psql stop clean FORCE
+.PHONY: help demo demo-gcp dev test test-quick test-faults test-containers emulators bench lint audit format lock psql stop clean FORCE
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +30,10 @@ test: .venv/.dev .venv/.bench .venv-emulators/.ready ## Set up and run every tes
 
 test-quick: .venv/.dev ## Run what fits between two saves: no servers, no waiting, nothing slow (under a minute)
 	@$(BIN)/python -m pytest --quiet --numprocesses 2 --dist loadfile -m 'not slow' taxi_assets_tests/unit
+
+# FAULTS takes the program's options: make test-faults FAULTS="--seed 7"
+test-faults: .venv/.dev ## Break 300 runs and 2,000 small files on purpose, and read every store afterwards (half an hour)
+	@$(BIN)/python -m taxi_assets_tests.faults $(FAULTS)
 
 test-containers: .venv/.dev ## Run the deployment in real containers and break it (needs Docker; a quarter of an hour)
 	@TAXI_CONTAINERS_REQUIRED=1 $(BIN)/python -m pytest -m containers

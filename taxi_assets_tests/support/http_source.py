@@ -178,6 +178,11 @@ class HttpSource:
         """Queues ``fault`` for the next ``times`` requests with this method (``""``: any) and path (its end)."""
         self._faults.append(_Queued(fault, method, path, times))
 
+    def behave(self) -> None:
+        """Forgets the faults that are queued, and what it did not do well."""
+        self._faults.clear()
+        self.manners = Manners()
+
     def mind(self, **manners: object) -> None:
         """Changes manners: ``server.mind(head=False)``."""
         self.manners = replace(self.manners, **manners)
