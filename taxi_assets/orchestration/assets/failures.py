@@ -1,9 +1,12 @@
 """How our errors become Dagster failures: the one place that decides what is retried.
 
-Dagster can retry in three places, and each listens to something else. A step's ``RetryPolicy`` obeys
-``Failure(allow_retries=…)``; the run-retry daemon looks only at a run's status, so dagster.yaml tells it to leave
+Dagster can retry in three places, and each listens to something else. A step is tried again when it asks for that, as
+ours do for passing errors; the run-retry daemon looks only at a run's status, so dagster.yaml tells it to leave
 failures of steps alone and to retry crashed runs; automation conditions would ask for a failed month again, so ours
 (``taxi_assets/orchestration/automation/conditions.py``) ask once for each change of what it is made from.
+
+No asset has a ``retry_policy``: Dagster takes the interrupt by which it cancels a run for a failure of the step, and a
+step with a policy would be tried again.
 """
 
 from __future__ import annotations
@@ -11,13 +14,14 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 
-from dagster import Backoff, Failure, Jitter, MetadataValue, RetryPolicy
+from dagster import AssetExecutionContext, Backoff, Failure, Jitter, MetadataValue, RetryPolicy, RetryRequested
 
 from taxi_assets.errors import PassingError, TaxiAssetsError
+from taxi_assets.steps.files.interrupts import interruptible
 from taxi_assets.text import plain
 
 RETRY_PASSING = RetryPolicy(max_retries=3, delay=5, backoff=Backoff.EXPONENTIAL, jitter=Jitter.PLUS_MINUS)
-"""5, 10 and 20 seconds, give or take: on top of the retries that each step makes by itself."""
+"""How often, and after how long: 5, 15 and 35 seconds, give or take; on top of the retries that each step makes."""
 
 
 def failure_of(errors: Mapping[str, Exception], months_done: int) -> Failure:
@@ -39,13 +43,27 @@ def failure_of(errors: Mapping[str, Exception], months_done: int) -> Failure:
     )
 
 
+def try_again_if_passing(context: AssetExecutionContext, failure: Failure) -> None:
+    """Asks Dagster to try the step again, when that may help and was not done too often.
+
+    Raises:
+        dagster.RetryRequested: In that case; Dagster shows the failure as its cause.
+    """
+    if failure.allow_retries and context.retry_number < RETRY_PASSING.max_retries:
+        seconds = RETRY_PASSING.calculate_delay(context.retry_number + 1)
+        raise RetryRequested(RETRY_PASSING.max_retries, seconds) from failure
+
+
 @contextmanager
-def failures_as_ours(what: str) -> Generator[None]:
-    """For assets without months: turns our errors inside the block into a Dagster failure that obeys the same rules."""
+def failures_as_ours(context: AssetExecutionContext, what: str) -> Generator[None]:
+    """For assets without months: what goes wrong in the block is failed, tried again or cancelled by the same rules."""
     try:
-        yield
+        with interruptible():
+            yield
     except TaxiAssetsError as error:
-        raise failure_of({what: error}, 0) from error
+        failure = failure_of({what: error}, 0)
+        try_again_if_passing(context, failure)
+        raise failure from error
 
 
 def _said(error: Exception) -> str:

@@ -16,8 +16,9 @@ from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import TaxiAssetsError
 from taxi_assets.orchestration import names
-from taxi_assets.orchestration.assets.failures import RETRY_PASSING, failure_of
+from taxi_assets.orchestration.assets.failures import failure_of, try_again_if_passing
 from taxi_assets.orchestration.dagster_internals.runs import BACKFILL_ID_TAG
+from taxi_assets.steps.files.interrupts import interruptible
 from taxi_assets.steps.files.progress import OnProgress, ProgressLines, Unit
 
 Metadata = dict[str, Any]
@@ -36,8 +37,12 @@ def materialize_months(
     When months fail for good, the others are still recorded as materialized, so that Dagster shows exactly the bad
     ones as failed; the run is tagged, so that automation carries the others on.
 
+    An interrupt, by which Dagster cancels a run, ends it at once: no other month is begun and none is recorded.
+
     Raises:
-        dagster.Failure: One or more months failed; see :func:`failure_of`.
+        dagster.RetryRequested: One or more months failed, and all of them may go well the next time.
+        dagster.Failure: One or more months failed for good; see :func:`failure_of`.
+        KeyboardInterrupt: The run was cancelled.
     """
     tag_run(context, dataset)
     errors: dict[str, Exception] = {}
@@ -47,7 +52,7 @@ def materialize_months(
         month = TripMonth(dataset.name, key)
         begun = time.monotonic()
         try:
-            with ProgressLines(str(month), context.log.info) as lines:
+            with ProgressLines(str(month), context.log.info) as lines, interruptible():
                 metadata = step(month, lines.of)
         except TaxiAssetsError as error:
             # Without a traceback: what there is to know is in the message.
@@ -62,10 +67,10 @@ def materialize_months(
         context.log.info(f"{month} done ({number} of {len(keys)}, {time.monotonic() - begun:.1f} s)")
     if errors:
         failure = failure_of(errors, len(done))
-        if not failure.allow_retries or context.retry_number >= RETRY_PASSING.max_retries:
-            kind = "passing" if failure.allow_retries else "permanent"
-            context.instance.add_run_tags(context.run.run_id, {names.FAILURE: kind})
-            _record(context, done)
+        try_again_if_passing(context, failure)
+        kind = "passing" if failure.allow_retries else "permanent"
+        context.instance.add_run_tags(context.run.run_id, {names.FAILURE: kind})
+        _record(context, done)
         raise failure
     for key, metadata in done.items():
         context.add_asset_metadata(metadata, partition_key=key)

@@ -1,4 +1,4 @@
-"""What all trip assets share: key, group, partitions, owner, retries, and what they follow by themselves."""
+"""What all trip assets share: key, group, partitions, owner, and what they follow by themselves."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 from dagster import AssetsDefinition, asset
 
 from taxi_assets.datasets.columns import Dataset
-from taxi_assets.orchestration.assets.failures import RETRY_PASSING
 from taxi_assets.orchestration.assets.metadata import table_schema
 from taxi_assets.orchestration.automation.conditions import follow_upstream
 from taxi_assets.orchestration.layers import LAYERS, POSTGRES, RAW, WAREHOUSE, Layer
@@ -53,5 +52,4 @@ def trip_asset(
         backfill_policy=batches_of(months_per_run),
         tags={"dataset": dataset.name},
         automation_condition=follow_upstream(layer, dataset),
-        retry_policy=RETRY_PASSING,
     )

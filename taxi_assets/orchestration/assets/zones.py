@@ -6,7 +6,7 @@ from typing import Any
 from dagster import AssetExecutionContext, AssetsDefinition, MaterializeResult, MetadataValue, asset
 
 from taxi_assets.datasets.zones import TAXI_ZONES
-from taxi_assets.orchestration.assets.failures import RETRY_PASSING, failures_as_ours
+from taxi_assets.orchestration.assets.failures import failures_as_ours
 from taxi_assets.orchestration.assets.inputs import raw_zones
 from taxi_assets.orchestration.assets.metadata import lookup_schema, raw_metadata
 from taxi_assets.orchestration.assets.trip_asset import OWNERS
@@ -24,8 +24,8 @@ def zone_assets() -> list[AssetsDefinition]:
     """``raw/taxi_zones``, ``postgres/taxi_zones``, ``warehouse/taxi_zones``."""
 
     @_zone_asset(RAW, "the lookup exactly as published", {"csv"})
-    def raw(source: Source, files: LocalFiles) -> MaterializeResult[Any]:
-        with failures_as_ours(TAXI_ZONES.name):
+    def raw(context: AssetExecutionContext, source: Source, files: LocalFiles) -> MaterializeResult[Any]:
+        with failures_as_ours(context, TAXI_ZONES.name):
             fetched = source.fetch_zones(files.data_dir)
         return MaterializeResult(metadata=raw_metadata(fetched, unchanged=False))
 
@@ -34,7 +34,7 @@ def zone_assets() -> list[AssetsDefinition]:
         from taxi_assets.steps.clean.zones import clean_zones
         from taxi_assets.steps.postgres.zones import load_zones
 
-        with failures_as_ours(TAXI_ZONES.name):
+        with failures_as_ours(context, TAXI_ZONES.name):
             parquet = clean_zones(raw_zones(files.data_dir), files.data_dir)
             name = f"taxi {context.run.run_id[:8]} {TAXI_ZONES.name}"
             rows = load_zones(parquet, postgres.conninfo(), application_name=name)
@@ -44,7 +44,7 @@ def zone_assets() -> list[AssetsDefinition]:
     def warehouse_(
         context: AssetExecutionContext, lake: LakeResource, warehouse: WarehouseResource, files: LocalFiles
     ) -> MaterializeResult[Any]:
-        with failures_as_ours(TAXI_ZONES.name):
+        with failures_as_ours(context, TAXI_ZONES.name):
             raw = raw_zones(files.data_dir)
             loaded = load_warehouse(raw, lake.open(), warehouse.open(), run_id=context.run.run_id)
         return _loaded(loaded.rows, loaded.table)
@@ -62,7 +62,6 @@ def _zone_asset(layer: Layer, description: str, kinds: set[str]) -> Callable[[Ca
         kinds=kinds,
         owners=OWNERS,
         pool=layer.pool,
-        retry_policy=RETRY_PASSING,
     )
 
 

@@ -20,6 +20,7 @@ from dagster import (
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
+from taxi_assets.steps.files.interrupts import interruptible
 from taxi_assets.text import markdown_cell
 
 
@@ -77,7 +78,10 @@ def results(
     selected = {check.name: check.asset_key for check in context.selected_asset_check_keys}
     for check, function in functions.items():
         if check.name in selected:
-            yield _result(check, selected[check.name], {month: function(month) for month in months})
+            # Not around the yield: between two results, signals are Dagster's.
+            with interruptible():
+                findings = {month: function(month) for month in months}
+            yield _result(check, selected[check.name], findings)
 
 
 def months_to_check(context: AssetCheckExecutionContext, dataset: Dataset, data_dir: DataDir) -> list[TripMonth]:

@@ -17,6 +17,7 @@ import duckdb
 from taxi_assets.data_dir import partial_path
 from taxi_assets.errors import BrokenFileError
 from taxi_assets.steps.files.disk import disk_error, is_full, is_not_allowed
+from taxi_assets.steps.files.interrupts import interruptible, stopped_by
 from taxi_assets.steps.files.progress import OnProgress, no_progress
 
 DEFAULT_MEMORY = "750MB"
@@ -50,7 +51,7 @@ def working_connection(
         "autoinstall_known_extensions": False,
     }
     try:
-        with duckdb.connect(config=config) as connection:
+        with duckdb.connect(config=config) as connection, interruptible(), stopped_by(connection.interrupt):
             yield connection
     finally:
         shutil.rmtree(spill, ignore_errors=True)

@@ -31,6 +31,7 @@ from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.datasets.zones import FIRST_ZONE, LAST_ZONE
 from taxi_assets.errors import NotPublishedError
 from taxi_assets.steps.files.formats import Format
+from taxi_assets.steps.files.interrupts import stopped_by
 from taxi_assets.steps.sample import figures
 from taxi_assets.steps.sample.dice import Dice
 from taxi_assets.steps.sample.dirt import REJECTED_SHARE
@@ -132,7 +133,7 @@ class _Recipe:
         """Some of the lines as an Arrow table."""
         # A connection of its own: settings and temporary state are nobody else's. One thread, because a numbered
         # series is scanned by one; chunks run side by side instead.
-        with duckdb.connect(config={"threads": 1}) as connection:
+        with duckdb.connect(config={"threads": 1}) as connection, stopped_by(connection.interrupt):
             return connection.sql(self._sql(lines)).to_arrow_table()
 
     def _sql(self, lines: range) -> str:
