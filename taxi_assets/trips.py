@@ -10,10 +10,10 @@ make it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.columns import Dataset
@@ -26,6 +26,9 @@ from taxi_assets.settings import load_settings
 if TYPE_CHECKING:
     import duckdb
     import pandas as pd
+
+DtypeBackend = Literal["numpy_nullable", "pyarrow"]
+"""What pandas' own readers take as ``dtype_backend``."""
 
 BATCH_ROWS = 65_536
 """Rows in a batch of :meth:`Trips.arrow`."""
@@ -47,56 +50,98 @@ class Trips:
     columns: tuple[str, ...]
     paths: tuple[Path, ...]
 
-    def df(self) -> pd.DataFrame:
+    def df(self, dtype_backend: DtypeBackend | None = None) -> pd.DataFrame:
         """All trips as a pandas DataFrame; takes memory for all of them.
 
-        Codes are pandas' nullable integers, so that a missing passenger count is ``<NA>`` and the others stay whole.
-        Times are ``datetime64[us]``: a few dropoffs of fhv lie in the year 3019, beyond what nanoseconds can hold.
+        The types are those that pandas' own readers give: whole numbers are ``int64``, and ``float64`` where some are
+        missing; times are ``datetime64[us]``, as a few dropoffs of fhv lie in the year 3019, beyond what nanoseconds
+        can hold.
+
+        Args:
+            dtype_backend: As in ``pandas.read_parquet``: ``"numpy_nullable"`` keeps whole numbers whole and has
+                ``<NA>`` for what is missing (``Int64``, ``Float64``, ``string``), ``"pyarrow"`` gives Arrow's types.
+
+        Raises:
+            BrokenFileError: A month's file is damaged.
+            ArgumentError: There is no such backend.
         """
         import pandas as pd
         import pyarrow as pa
 
-        nullable: dict[Any, Any] = {pa.int16(): pd.Int16Dtype(), pa.int32(): pd.Int32Dtype()}
+        mappers: dict[DtypeBackend | None, Callable[[Any], Any] | None] = {
+            None: None,
+            "numpy_nullable": {
+                pa.int64(): pd.Int64Dtype(),
+                pa.float64(): pd.Float64Dtype(),
+                pa.string(): pd.StringDtype(),
+            }.get,
+            "pyarrow": pd.ArrowDtype,
+        }
+        if dtype_backend not in mappers:
+            raise ArgumentError(f"there is no dtype_backend {dtype_backend!r}, but 'numpy_nullable' and 'pyarrow'")
         table = self.arrow().read_all()
-        return cast("pd.DataFrame", table.to_pandas(types_mapper=nullable.get, date_as_object=False))
+        wide: list[Any] = [
+            pa.field(each.name, pa.int64() if each.type == pa.int32() else each.type) for each in table.schema
+        ]
+        frame = table.cast(pa.schema(wide)).to_pandas(types_mapper=mappers[dtype_backend], date_as_object=False)
+        return cast("pd.DataFrame", frame)
 
     def arrow(self, batch_rows: int = BATCH_ROWS) -> Any:
         """The trips as Arrow batches, read as they are asked for; for more than fits into memory.
 
+        Codes are ``int32``. Whoever asks for a batch of a file that is damaged gets a ``BrokenFileError``.
+
         Returns:
             A ``pyarrow.RecordBatchReader``: iterate over it, or hand it to pandas, Polars or DuckDB.
         """
-        from pyarrow import dataset as arrow_dataset
+        import pyarrow as pa
 
         from taxi_assets.datasets.columns import arrow_schema
 
+        columns = [self.dataset.column(name) for name in self.columns]
+        schema = arrow_schema(columns, to_query=True)
+        return cast("Any", pa.RecordBatchReader).from_batches(schema, self._batches(schema, batch_rows))
+
+    def _batches(self, schema: Any, batch_rows: int) -> Iterator[Any]:
+        from pyarrow import dataset as arrow_dataset
+
+        from taxi_assets.datasets.columns import arrow_schema
+        from taxi_assets.steps.files.duckdb_connection import errors_explained
+
         # With the registry's schema, a month that was cleaned before a column was added has it as NULL.
-        schema = arrow_schema(self.dataset.table_columns)
-        months = cast("Any", arrow_dataset.dataset([str(path) for path in self.paths], schema=schema))
-        scanner = months.scanner(
-            columns=list(self.columns), batch_size=batch_rows, batch_readahead=2, fragment_readahead=1
-        )
-        return scanner.to_reader()
+        stored = arrow_schema(self.dataset.table_columns)
+        wanted = {column.name: cast("Any", arrow_dataset.field(column.name)).cast(column.type) for column in schema}
+        for path in self.paths:
+            with errors_explained(path, path.parent):
+                month = cast("Any", arrow_dataset.dataset(str(path), schema=stored))
+                yield from month.to_batches(columns=wanted, batch_size=batch_rows, batch_readahead=2)
 
     def relation(self, connection: duckdb.DuckDBPyConnection | None = None) -> duckdb.DuckDBPyRelation:
         """The trips as a DuckDB relation, computed by DuckDB where they lie; for more than fits into memory.
 
+        Codes are ``INTEGER``. Reading begins when rows are asked for, so what DuckDB says of a damaged file then is
+        DuckDB's own error.
+
         Args:
             connection: Where the relation lives; None for a connection of its own.
+
+        Raises:
+            BrokenFileError: The end of a file, where Parquet describes itself, is damaged.
         """
         import duckdb
 
+        from taxi_assets.steps.files.duckdb_connection import errors_explained
         from taxi_assets.steps.files.sql import identifier, parquet_scan
 
-        months = (connection or duckdb.connect()).sql(f"FROM {parquet_scan(*self.paths, union_by_name=True)}")
+        connection = connection or duckdb.connect()
+        for path in self.paths:
+            with errors_explained(path, path.parent):
+                connection.sql(f"FROM {parquet_scan(path)}")
+        months = connection.sql(f"FROM {parquet_scan(*self.paths, union_by_name=True)}")
         present = set(months.columns)
+        wanted = [(identifier(name), self.dataset.column(name).type, name in present) for name in self.columns]
         return months.project(
-            ", ".join(
-                identifier(name)
-                if name in present
-                else f"CAST(NULL AS {self.dataset.column(name).type.duckdb}) AS {identifier(name)}"
-                for name in self.columns
-            )
+            ", ".join(f"CAST({name if there else 'NULL'} AS {kind.to_query}) AS {name}" for name, kind, there in wanted)
         )
 
 
@@ -140,13 +185,14 @@ def load_trips(
     columns: Sequence[str] | None = None,
     *,
     data_dir: Path | str | None = None,
+    dtype_backend: DtypeBackend | None = None,
 ) -> pd.DataFrame:
     """Clean months as a pandas DataFrame: :func:`scan_trips`, read at once.
 
     For more than fits into memory use ``scan_trips(…).arrow()`` or ``scan_trips(…).relation()``. Arguments and
-    errors are those of :func:`scan_trips`.
+    errors are those of :func:`scan_trips` and of :meth:`Trips.df`.
     """
-    return scan_trips(dataset, months, columns, data_dir=data_dir).df()
+    return scan_trips(dataset, months, columns, data_dir=data_dir).df(dtype_backend)
 
 
 def _months(months: str | tuple[str, str] | Sequence[str]) -> list[str]:

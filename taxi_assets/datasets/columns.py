@@ -31,6 +31,8 @@ class ColumnType(Enum):
         duckdb: Type in DuckDB, and by it in the clean Parquet.
         postgres: Type in Postgres; the binary encoder maps Arrow types strictly, so it must be this one.
         bigquery: Type in BigQuery's standard SQL.
+        to_query: Type in DuckDB where people calculate: INTEGER for codes, whose products overflow a SMALLINT. Storage
+            stays small.
     """
 
     CODE = ("SMALLINT", "smallint", "INT64")
@@ -44,6 +46,7 @@ class ColumnType(Enum):
         self.duckdb = duckdb
         self.postgres = postgres
         self.bigquery = bigquery
+        self.to_query = "INTEGER" if duckdb == "SMALLINT" else duckdb
 
 
 @dataclass(frozen=True)
@@ -166,8 +169,8 @@ class Lookup:
     key: str
 
 
-def arrow_schema(columns: Iterable[Column]) -> Any:
-    """The columns as they are in clean Parquet, in their order.
+def arrow_schema(columns: Iterable[Column], *, to_query: bool = False) -> Any:
+    """The columns as they are in clean Parquet, in their order; with ``to_query``, as people get them.
 
     Returns:
         A ``pyarrow.Schema``; times have microseconds and no zone. (pyarrow has no type stubs.)
@@ -175,7 +178,7 @@ def arrow_schema(columns: Iterable[Column]) -> Any:
     import pyarrow as pa
 
     types: dict[ColumnType, Any] = {
-        ColumnType.CODE: pa.int16(),
+        ColumnType.CODE: pa.int32() if to_query else pa.int16(),
         ColumnType.INTEGER: pa.int32(),
         ColumnType.NUMBER: pa.float64(),
         ColumnType.TEXT: pa.string(),

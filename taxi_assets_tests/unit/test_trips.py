@@ -5,17 +5,22 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import taxi_assets
 from taxi_assets.data_dir import DataDir
+from taxi_assets.datasets.columns import ColumnType
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
-from taxi_assets.errors import ArgumentError, NotMaterializedError
+from taxi_assets.errors import ArgumentError, BrokenFileError, NotMaterializedError
 from taxi_assets.steps.clean.clean import clean_month
+from taxi_assets.trips import DtypeBackend
 from taxi_assets_tests.support.raw_months import YELLOW_2019, YELLOW_TRIP, csv_month
 
 
@@ -63,12 +68,72 @@ def test_one_month_a_range_or_a_list_come_in_every_form(
 def test_a_dataframe_has_every_column_with_types_that_keep_what_was_published(folder: Path) -> None:
     frame = taxi_assets.load_trips("yellow", "2019-01", data_dir=folder)
     assert list(frame.columns) == [column.name for column in DATASETS["yellow"].table_columns]
-    assert frame["passenger_count"].dtype == pd.Int16Dtype()
-    assert frame["passenger_count"].tolist() == [1, pd.NA]
+    assert frame["passenger_count"].dtype == "float64", "as pandas' readers make of whole numbers with gaps"
+    assert frame["pulocationid"].dtype == "int64"
     assert frame["tpep_pickup_datetime"].iloc[0] == pd.Timestamp("2019-01-01 00:46:40")
     assert frame["tpep_pickup_datetime"].dt.tz is None
     assert frame["store_and_fwd_flag"].tolist() == ["N", "N"]
     assert frame["total_amount"].sum() == pytest.approx(19.9)
+
+
+def test_what_people_calculate_with_is_wide_enough(folder: Path) -> None:
+    pair = "pulocationid * 1000 + dolocationid"
+    frame = taxi_assets.load_trips("yellow", "2019-01", data_dir=folder)
+    assert frame.eval(pair).tolist() == [151_239, 151_239]
+    assert (frame["passenger_count"] == 0).tolist() == [False, False]
+    scan = taxi_assets.scan_trips("yellow", "2019-01", data_dir=folder)
+    assert scan.relation().project(pair).fetchall() == [(151_239,), (151_239,)]
+    types = dict(zip(scan.relation().columns, scan.relation().types, strict=True))
+    assert {name for name, kind in types.items() if kind == "INTEGER"} == {
+        column.name for column in DATASETS["yellow"].columns if column.type is ColumnType.CODE
+    }
+    assert str(scan.arrow().schema.field("pulocationid").type) == "int32"
+
+
+@pytest.mark.parametrize(
+    ("backend", "gaps", "numbers", "text"),
+    [(None, "float64", "float64", "object"), ("numpy_nullable", "Int64", "Float64", "string"),
+     ("pyarrow", "int64[pyarrow]", "double[pyarrow]", "string[pyarrow]")],
+)  # fmt: skip
+def test_types_are_those_of_pandas_own_readers(
+    backend: DtypeBackend | None,
+    gaps: str,
+    numbers: str,
+    text: str,
+    folder: Path,
+    tmp_path: Path,
+) -> None:
+    frame = taxi_assets.load_trips("yellow", "2019-01", data_dir=folder, dtype_backend=backend)
+    assert [str(frame[name].dtype) for name in ("passenger_count", "total_amount", "store_and_fwd_flag")] == [
+        gaps, numbers, text,
+    ]  # fmt: skip
+    assert frame["passenger_count"].isna().tolist() == [False, True]
+    # What pandas makes of the same trips, stored as TLC stores them: whole numbers in 64 bits.
+    trips = taxi_assets.scan_trips("yellow", "2019-01", data_dir=folder).arrow().read_all()
+    wide = [each.with_type(pa.int64()) if each.type == pa.int32() else each for each in trips.schema]
+    pq.write_table(trips.cast(pa.schema(wide)), tmp_path / "wide.parquet")
+    options: dict[str, Any] = {"dtype_backend": backend} if backend else {}
+    theirs = pd.read_parquet(tmp_path / "wide.parquet", **options)
+    for name in ("vendorid", "passenger_count", "pulocationid", "total_amount", "store_and_fwd_flag"):
+        assert str(frame[name].dtype) == str(theirs[name].dtype), name
+
+
+def test_a_backend_that_there_is_not_is_an_error(folder: Path) -> None:
+    with pytest.raises(ArgumentError, match="no dtype_backend 'polars'"):
+        taxi_assets.load_trips("yellow", "2019-01", data_dir=folder, dtype_backend="polars")  # pyright: ignore[reportArgumentType]
+
+
+def test_a_damaged_file_is_an_error_that_names_it(folder: Path, tmp_path: Path) -> None:
+    months = [TripMonth("yellow", month) for month in ("2018-12", "2019-01")]
+    for month in months:
+        path = DataDir(tmp_path).clean(month)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        content = DataDir(folder).clean(month).read_bytes()
+        path.write_bytes(content[:-40] if month.month == "2019-01" else content)
+    scan = taxi_assets.scan_trips("yellow", ("2018-12", "2019-01"), data_dir=tmp_path)
+    for read in (scan.df, scan.relation, lambda: list(scan.arrow())):
+        with pytest.raises(BrokenFileError, match=r"yellow_tripdata_2019-01\.parquet"):
+            read()
 
 
 def test_a_dropoff_in_the_year_3019_is_read_in_every_form(folder: Path) -> None:

@@ -84,9 +84,11 @@ def contents_as_registered(month: TripMonth, dataset: Dataset, data_dir: DataDir
     """Reads the clean file's own schema and statistics; it trusts nothing that the clean step reported."""
     import duckdb
 
+    from taxi_assets.steps.files.duckdb_connection import errors_explained
+
     path = data_dir.clean(month)
     trips = parquet_scan(path)
-    with duckdb.connect() as connection:
+    with errors_explained(path, path.parent), duckdb.connect() as connection:
         described = connection.execute(f"DESCRIBE FROM {trips}").fetchall()
         found = [(str(name), str(kind)) for name, kind, *_ in described]
         expected = [(column.name, column.type.duckdb) for column in dataset.table_columns]

@@ -13,10 +13,12 @@ from typing import Any, BinaryIO, cast
 
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
+from taxi_assets.errors import BrokenFileError
 from taxi_assets.steps.files.disk import disk_error, is_not_allowed
 from taxi_assets.steps.files.formats import parquet_rows
 from taxi_assets.steps.files.same_file import changed
 from taxi_assets.steps.files.sql import identifier, parquet_scan
+from taxi_assets.text import shown
 
 FOOTER_KEY = "taxi_assets"
 """What the figures are kept under in the Parquet footer."""
@@ -132,19 +134,31 @@ def _read_footer(file: Path | BinaryIO) -> dict[str, Any] | None:
 
 def rows_of(month: TripMonth, data_dir: DataDir) -> tuple[int, int]:
     """Rows in the month's clean and rejected files, from their footers."""
-    return clean_rows(month, data_dir), parquet_rows(data_dir.rejected(month))
+    return clean_rows(month, data_dir), _rows(data_dir.rejected(month))
 
 
 def clean_rows(month: TripMonth, data_dir: DataDir) -> int:
     """Rows in the month's clean file. Where it was fetched from the lake, there is no rejected file beside it."""
-    return parquet_rows(data_dir.clean(month))
+    return _rows(data_dir.clean(month))
+
+
+def _rows(path: Path) -> int:
+    try:
+        return parquet_rows(path)
+    except ValueError as error:
+        raise BrokenFileError(
+            f"{path}: it is damaged or no Parquet file ({shown(str(error))}); materialize its clean asset again"
+        ) from error
 
 
 def total_of(month: TripMonth, data_dir: DataDir, column: str) -> float | None:
     """Sum of a column over the month's clean file."""
     import duckdb
 
-    with duckdb.connect() as connection:
-        query = f"SELECT sum({identifier(column)}) FROM {parquet_scan(data_dir.clean(month))}"
+    from taxi_assets.steps.files.duckdb_connection import errors_explained
+
+    path = data_dir.clean(month)
+    with errors_explained(path, path.parent), duckdb.connect() as connection:
+        query = f"SELECT sum({identifier(column)}) FROM {parquet_scan(path)}"
         found = connection.execute(query).fetchone()
     return None if found is None else found[0]

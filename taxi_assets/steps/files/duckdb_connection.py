@@ -19,6 +19,7 @@ from taxi_assets.errors import BrokenFileError
 from taxi_assets.steps.files.disk import disk_error, is_full, is_not_allowed
 from taxi_assets.steps.files.interrupts import interruptible, stopped_by
 from taxi_assets.steps.files.progress import OnProgress, no_progress
+from taxi_assets.text import shown
 
 DEFAULT_MEMORY = "750MB"
 """What DuckDB may hold. More is not faster: the work is a stream."""
@@ -27,6 +28,14 @@ MAX_THREADS = 4
 """Unpacking gzip takes one thread; beyond four the others wait for it, and each holds a row group in memory."""
 
 _SECONDS_BETWEEN_REPORTS = 1.0
+
+_NOT_ABOUT_A_FILE = (
+    duckdb.InterruptException,
+    duckdb.OutOfMemoryException,
+    duckdb.ParserException,
+    duckdb.CatalogException,
+)
+"""What DuckDB says of whoever stops it, of this machine, and of our own SQL."""
 
 
 @contextmanager
@@ -59,7 +68,9 @@ def working_connection(
 
 @contextmanager
 def errors_explained(path: Path, folder: Path) -> Generator[None]:
-    """Turns DuckDB's complaints about a file or a full disk into our errors.
+    """Turns what DuckDB and Arrow say of a file that is read, or of a full disk, into our errors.
+
+    An interrupt is none of them, and is let through.
 
     Args:
         path: The file that is read.
@@ -72,16 +83,29 @@ def errors_explained(path: Path, folder: Path) -> Generator[None]:
     """
     try:
         yield
-    except duckdb.Error as error:
-        text = str(error)
-        if is_full(error) or is_not_allowed(error):
-            raise disk_error(str(path), folder, error, text.splitlines()[0]) from error
-        if isinstance(error, (duckdb.InvalidInputException, duckdb.IOException, duckdb.SerializationException)):
-            raise BrokenFileError(
-                f"{path}: DuckDB cannot read it ({text.splitlines()[0]}). The previous clean files are untouched; look "
-                "at the file, then materialize its raw asset again"
-            ) from error
-        raise
+    except Exception as error:
+        if isinstance(error, duckdb.Error) and (is_full(error) or is_not_allowed(error)):
+            raise disk_error(str(path), folder, error, str(error).splitlines()[0]) from error
+        if not _speaks_of_the_file(error):
+            raise
+        said = shown(str(error).partition("\n")[0] or type(error).__name__)
+        raise BrokenFileError(
+            f"{path}: it cannot be read ({said}), so it is damaged or not what its name says. What was made of it "
+            "before is untouched; look at the file, then materialize its asset again"
+        ) from error
+
+
+def _speaks_of_the_file(error: Exception) -> bool:
+    """Whether an engine that was reading a file found fault with it.
+
+    Flipped bytes make DuckDB raise a dozen kinds of error, most of them of no class of their own (TProtocolException,
+    "Out of buffer", "don't know what type"), and Arrow half a dozen, plain OSErrors among them, which have no number.
+    """
+    if isinstance(error, duckdb.Error):
+        return not isinstance(error, _NOT_ABOUT_A_FILE)
+    if isinstance(error, OSError):
+        return error.errno is None
+    return type(error).__module__.startswith("pyarrow") or isinstance(error, UnicodeDecodeError)
 
 
 @contextmanager

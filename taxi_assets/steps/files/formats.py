@@ -37,9 +37,14 @@ def parquet_rows(file: Path | BinaryIO) -> int:
     """Rows of a Parquet file by its footer.
 
     Raises:
-        ValueError: It is not a Parquet file.
+        ValueError: It is not a Parquet file, or its footer is damaged.
     """
     from pyarrow import parquet
 
-    footer = cast("Any", parquet.read_metadata(file))
+    try:
+        footer = cast("Any", parquet.read_metadata(file))
+    except (NotImplementedError, OSError) as error:
+        if getattr(error, "errno", None) is not None:
+            raise  # the disk's trouble, not the file's
+        raise ValueError(str(error)) from error
     return int(footer.num_rows)

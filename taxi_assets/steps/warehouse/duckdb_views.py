@@ -292,7 +292,7 @@ def _source(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> tup
 
 def _selected(column: Column, present: frozenset[str]) -> str:
     name = identifier(column.name)
-    return f"CAST({name if column.name in present else 'NULL'} AS {column.type.duckdb}) AS {name}"
+    return f"CAST({name if column.name in present else 'NULL'} AS {column.type.to_query}) AS {name}"
 
 
 def _comment(dataset: Dataset) -> str:

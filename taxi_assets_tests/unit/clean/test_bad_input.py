@@ -191,7 +191,7 @@ def test_a_gzip_that_broke_since_it_was_fetched_is_an_error(data_dir: DataDir) -
 
 def test_a_parquet_file_that_is_none_is_an_error(data_dir: DataDir) -> None:
     raw = csv_month(data_dir, f"{YELLOW_2019}\n{YELLOW_TRIP}\n{YELLOW_TRIP}\n")
-    with pytest.raises(BrokenFileError, match="cannot read it"):
+    with pytest.raises(BrokenFileError, match="it cannot be read"):
         clean_month(replace(raw, format="parquet"), data_dir)
     assert_previous_month_stands(data_dir)
 

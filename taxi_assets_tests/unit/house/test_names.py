@@ -27,7 +27,6 @@ FOREIGN = {
     "postgres.sql": "a file in the archive of old data",
     "postgresql.conf": "a file of a cluster",
     "psycopg.sql": "a module, not a file",
-    "pyarrow.RecordBatchReader": "a class",
     "pyarrow.Schema": "a class",
     "since_last_handled": "a condition of Dagster's",
     "store_rejects": "a setting of DuckDB's CSV reader",

@@ -65,7 +65,7 @@ def test_views_over_an_empty_lake_have_every_column_typed_and_no_rows(place: Pla
     place.warehouse.refresh()
     for dataset in DATASETS.values():
         described = place.query(f"DESCRIBE {dataset.table}")
-        assert [(row[0], row[1]) for row in described] == [(c.name, c.type.duckdb) for c in dataset.table_columns]
+        assert [(row[0], row[1]) for row in described] == [(c.name, c.type.to_query) for c in dataset.table_columns]
         assert place.query(f"SELECT count(*) FROM {dataset.table}") == [(0,)]
 
 
@@ -87,6 +87,17 @@ def test_months_do_not_mix(place: Place) -> None:
     place.load(YELLOW, 25, seed=2)
     assert (place.warehouse.count(YELLOW), place.warehouse.count(FEBRUARY)) == (25, 30)
     assert place.warehouse.count(GREEN) == 0
+
+
+def test_codes_of_the_views_are_wide_enough_and_a_month_is_still_found_by_its_statistics(place: Place) -> None:
+    place.load(YELLOW, 20)
+    place.load(FEBRUARY, 30)
+    file = place.data_dir.clean(YELLOW)
+    stored = duckdb.execute("SELECT pulocationid::BIGINT * 1000 FROM read_parquet(?)", [str(file)]).fetchall()
+    month = "FROM yellow_tripdata WHERE file_month = DATE '2019-01-01'"
+    assert sorted(place.query(f"SELECT pulocationid * 1000 {month}")) == sorted(stored)
+    [(_, plan)] = place.query(f"EXPLAIN ANALYZE SELECT count(total_amount) {month}")
+    assert "Row Groups Scanned: 1 / 2" in plan
 
 
 def test_totals_are_the_sums_of_the_file(place: Place) -> None:
