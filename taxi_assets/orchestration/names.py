@@ -26,6 +26,12 @@ VERSION = "version"
 FAILURE = "failure"
 """``passing`` or ``permanent`` on a run with a step that failed: whether the same might go well another time."""
 
+MAKES_UP = "makes_up"
+"""Id of the run that failed in passing, on a run that the sensor after_outages asked for in its place."""
+
+TRY = "try"
+"""Beside it: which try this is, counted from 1."""
+
 
 def takes_along(layer: str) -> str:
     """On every run that materializes ``layer``: ``layer/clean``."""

@@ -32,7 +32,7 @@ def failure_reason(event: DagsterEvent) -> str:
             return data.user_failure_data.description
         error = data.error
     else:
-        # Before the first step: the preflight of target gcp, above all.
+        # Before the first step: a resource that could not be set up.
         error = event.job_failure_data.error if event.is_run_failure else None
     while error and error.cause:
         error = error.cause

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from dagster import AssetCheckKey, AssetKey, DagsterInstance, ExecuteInProcessResult
+import pytest
+from dagster import AssetCheckKey, AssetKey, DagsterInstance, ExecuteInProcessResult, RetryPolicy
 
 from taxi_assets.definitions import build_defs
+from taxi_assets.orchestration.assets import failures, materialize, trip_asset
 from taxi_assets.orchestration.dagster_internals.runs import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
@@ -18,6 +20,12 @@ from taxi_assets.orchestration.resources.postgres import Postgres
 from taxi_assets.settings import load_settings
 
 LAYERS = ("raw", "clean", "postgres")
+
+
+def no_second_tries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps fail the first time, instead of half a minute later; for tests of what happens after that."""
+    for module in (failures, materialize, trip_asset):
+        monkeypatch.setattr(module, "RETRY_PASSING", RetryPolicy(max_retries=0), raising=False)
 
 
 class Graph:

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.orchestration import names
+from taxi_assets.orchestration.automation.outages import will_be_made_up
 from taxi_assets.orchestration.dagster_internals.runs import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
@@ -124,6 +125,9 @@ def alert_on_failure(context: dg.RunFailureSensorContext, alerts: Alerts) -> Non
     run = context.instance.get_run_by_id(context.dagster_run.run_id) or context.dagster_run
     if run.tags.get(WILL_RETRY_TAG) == "true":
         logger.info("run %s failed and is tried again; no alert yet", run.run_id)
+        return
+    if will_be_made_up(run):
+        logger.info("run %s failed in passing, as the one before, which was told of; no alert again", run.run_id)
         return
     alerts.send(
         failure_text(run, _failed_steps(context), context.failure_event.message or "", alerts.run_link(run.run_id))

@@ -15,6 +15,7 @@ from taxi_assets.orchestration.automation.conditions import follow_upstream_sens
 from taxi_assets.orchestration.automation.jobs import LOAD_JOBS, LOAD_ZONES, load_everything
 from taxi_assets.orchestration.automation.landing import landing_sensor
 from taxi_assets.orchestration.automation.new_months import new_months_sensor
+from taxi_assets.orchestration.automation.outages import after_outages
 from taxi_assets.orchestration.automation.retention import prune_run_history, prune_weekly, purge_raw_files
 from taxi_assets.orchestration.automation.schedules import monthly_schedule
 from taxi_assets.settings import Settings
@@ -33,6 +34,7 @@ def automation(settings: Settings) -> dict[str, Any]:
         ],
         "sensors": [
             follow_upstream_sensor(),
+            after_outages,
             landing_sensor,
             alert_on_failure,
             new_months_sensor(settings.taxi_probe_minutes),

@@ -46,6 +46,7 @@ def test_only_what_goes_on_with_something_begun_is_on_by_default() -> None:
     sensors = {sensor.name: sensor.default_status.value for sensor in REPOSITORY.sensor_defs}
     assert sensors == {
         "follow_upstream": "RUNNING",
+        "after_outages": "RUNNING",
         "landing": "RUNNING",
         "alert_on_failure": "RUNNING",
         "new_months": "STOPPED",
