@@ -263,4 +263,7 @@ def _encoded(work: _Work, names: list[str]) -> Generator[bytes]:
 
 
 def _broken(path: Path, error: Exception) -> BrokenFileError:
-    return BrokenFileError(f"{path}: cannot be read as Parquet ({error}); nothing was loaded. Materialize it again")
+    return BrokenFileError(
+        f"{path}: cannot be read as Parquet ({error}); nothing was loaded. Remove it, then materialize its clean asset "
+        "again"
+    )

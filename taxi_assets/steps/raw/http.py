@@ -167,9 +167,9 @@ class HttpOrigin:
         if status in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
             return
         if status in _PASSING_STATUS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise TryFailedError(f"the server answers {status} {response.reason}", seconds_asked_for(response))
+            raise TryFailedError(f"the server answers {_status(response)}", seconds_asked_for(response))
         raise NotPublishedError(
-            f"{self._label}: not published (or not allowed): {candidate.shown} answers {status} {response.reason}. "
+            f"{self._label}: not published (or not allowed): {candidate.shown} answers {_status(response)}. "
             "TLC publishes a month about two months after it has ended"
         )
 
@@ -331,6 +331,12 @@ def _is_same_file(begun: SourceFile, answer: SourceFile) -> bool:
 def _described(response: requests.Response, candidate: Candidate, size: int | None) -> SourceFile:
     headers = response.headers
     return SourceFile(candidate, size, headers.get("ETag"), headers.get("Last-Modified"))
+
+
+def _status(response: requests.Response) -> str:
+    """The number and what it stands for; the server's own words may hold anything."""
+    status = response.status_code
+    return f"{status} {HTTPStatus(status).phrase}" if status in set(HTTPStatus) else str(status)
 
 
 def _content_length(response: requests.Response) -> int | None:
