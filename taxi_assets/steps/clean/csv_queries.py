@@ -213,6 +213,9 @@ class CsvQueries:
             f"(c{position} IS NULL OR trim(c{position}, ' \"') = '')" for position in range(header, self._width)
         ]
         conditions += self._sound_values()
+        if self.line_end == r"\r\n":
+            # Told CRLF, DuckDB takes the rest of a line's end, as in CR CR LF, for the begin of the next line's text.
+            conditions.append("(c0 IS NULL OR c0 = '' OR ord(c0) NOT IN (10, 13))")
         if self.layout.quoted:
             # What begins with the end of a quoted text is the last piece of a record with a line break in it.
             conditions.append("length(c0) - length(trim(c0, '\"')) IN (0, 2)")

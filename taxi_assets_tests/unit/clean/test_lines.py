@@ -353,3 +353,14 @@ def test_lines_are_whole_wherever_threads_take_over_from_each_other(data_dir: Da
     for end in ("\n", "\r\n"):
         clean = cleaned(data_dir, end.join([HEADER, *lines, ""]))
         assert [line for _, _, line in rejected(clean)] == lines[::3]
+
+
+@pytest.mark.parametrize("odd", ["\r\r\n", "\r\r\r\n", "\n"])
+@pytest.mark.parametrize("first_odd", [0, 1_500])
+def test_ends_of_lines_are_no_part_of_a_text(data_dir: DataDir, odd: str, first_odd: int) -> None:
+    """A line's end that is odd from the first line on, and one far beyond those that tell the layout."""
+    header = "dispatching_base_num,pickup_datetime,dropoff_datetime,PULocationID,DOLocationID,SR_Flag"
+    lines = [header, *(f"B{number:05},2019-01-01 00:00:00,2019-01-01 00:10:00,7,8," for number in range(2_000))]
+    text = "".join(each + (odd if number >= first_odd else "\r\n") for number, each in enumerate(lines))
+    clean = cleaned(data_dir, text, TripMonth("fhv", "2019-01"))
+    assert [row["dispatching_base_num"] for row in rows(clean.path)] == [f"B{number:05}" for number in range(2_000)]
