@@ -89,7 +89,8 @@ class Trips:
     def arrow(self, batch_rows: int = BATCH_ROWS) -> Any:
         """The trips as Arrow batches, read as they are asked for; for more than fits into memory.
 
-        Codes are ``int32``. Whoever asks for a batch of a file that is damaged gets a ``BrokenFileError``.
+        Codes are ``int32``. A month that is replaced meanwhile is read whole, in one version or the other. Whoever asks
+        for a batch of a file that is damaged gets a ``BrokenFileError``.
 
         Returns:
             A ``pyarrow.RecordBatchReader``: iterate over it, or hand it to pandas, Polars or DuckDB.
@@ -121,6 +122,9 @@ class Trips:
 
         Codes are ``INTEGER``. Reading begins when rows are asked for, so what DuckDB says of a damaged file then is
         DuckDB's own error.
+
+        DuckDB opens the files by name each time that it computes, so a query that runs while a month is replaced may
+        fail; those of the warehouse's views do not.
 
         Args:
             connection: Where the relation lives; None for a connection of its own.
