@@ -92,6 +92,9 @@ def _remove_data(root: Path) -> None:
         _remove_months(data_dir.root / layer)
     for file in data_dir.root.glob(f"{data_dir.warehouse.name}*"):
         file.unlink()
+    # The catalogues that were replaced, and one in the making.
+    for made in data_dir.root.glob(f".{data_dir.warehouse.name}.*"):
+        shutil.rmtree(made)
     # What was dropped for the landing sensor may be a person's only copy.
     _remove_empty_folders(data_dir.landing)
     _remove_if_empty(root, "the data")
