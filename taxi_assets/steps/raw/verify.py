@@ -1,8 +1,9 @@
 """Whether a file is whole, and what a first reading tells about it.
 
 Belongs here: the checks that decide whether a fetched file may take its name (gzip CRCs to the end of the last
-member, Parquet footer, not a web page, at least one trip) and the figures gathered in the same pass. Not here:
-whether the columns are those of the dataset; the cleaning step reads the header.
+member, Parquet footer, at least one trip) and the figures gathered in the same pass. Not here:
+what a file of another kind is (``diagnosis.py``), and whether the columns are those of the dataset; the cleaning step
+reads the header.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from typing import TYPE_CHECKING, cast
 from isal import igzip, isal_zlib
 
 from taxi_assets.errors import BrokenFileError
-from taxi_assets.steps.files.formats import MAGIC_BYTES, Format, format_of
+from taxi_assets.steps.files.formats import Format, format_of
+from taxi_assets.steps.raw.diagnosis import LOOKED_AT, kind_of
+from taxi_assets.text import shown
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -62,7 +65,7 @@ def verify(path: Path, file_format: Format, label: str) -> Contents:
         BrokenFileError: It is empty, a web page, truncated, corrupt, of another format, or without a single trip.
     """
     with path.open("rb") as file:
-        _check_format(file.read(512), file_format, label)
+        _check_format(file.read(LOOKED_AT), file_format, label)
         file.seek(0)
         contents = (
             _verify_parquet(path, file, label) if file_format == "parquet" else _verify_text(file, file_format, label)
@@ -78,23 +81,27 @@ def verify(path: Path, file_format: Format, label: str) -> Contents:
 def _check_format(head: bytes, file_format: Format, label: str) -> None:
     """Tells from the first bytes what arrived in the file's place."""
     if not head:
-        raise BrokenFileError(f"{label}: the file is empty (0 bytes)")
-    _check_not_web_page(head, label)
-    if format_of(head) == file_format:
-        return
-    if file_format in MAGIC_BYTES:
-        raise BrokenFileError(f"{label}: this is not a {file_format} file; it starts with {head[:16]!r}")
-    raise BrokenFileError(f"{label}: this is not plain text, as .{file_format} promises; it starts with {head[:4]!r}")
-
-
-def _check_not_web_page(head: bytes, label: str) -> None:
-    """No trip file starts with ``<``: proxies, portals and stores answer so, in HTML or XML, with status 200."""
-    text = head.removeprefix(codecs.BOM_UTF8).lstrip()
-    if text.startswith(b"<"):
         raise BrokenFileError(
-            f"{label}: the answer is a web page, not a trip file; it starts with {text[:60]!r}. A proxy, a login or "
-            "an error page stands in the file's place: open the address in a browser to see it"
+            f"{label}: the file is empty (0 bytes). Nothing of it was kept; put the month's file in its place"
         )
+    if format_of(head) != file_format:
+        promise = "not plain text" if file_format == "csv" else f"not a {file_format} file"
+        raise _other(head, label, f"{promise}, as its name promises")
+    if file_format == "csv":
+        _check_text(head, label)
+
+
+def _check_text(head: bytes, label: str) -> None:
+    if kind_of(head) is not None:
+        raise _other(head, label, "not comma-separated text")
+
+
+def _other(head: bytes, label: str, promise: str) -> BrokenFileError:
+    kind = kind_of(head)
+    what, advice = (f"{kind.name}, {promise}", kind.advice) if kind else (promise, "put the right file in its place")
+    return BrokenFileError(
+        f"{label}: this is {what}; {advice}. Nothing of it was kept. It starts with {shown(head, 60)}"
+    )
 
 
 def _verify_text(file: io.BufferedReader, file_format: Format, label: str) -> Contents:
@@ -105,7 +112,7 @@ def _verify_text(file: io.BufferedReader, file_format: Format, label: str) -> Co
         with igzip.IGzipFile(fileobj=raw, mode="rb") if file_format == "csv.gz" else raw as stream:
             while chunk := stream.read(CHUNK_BYTES):
                 if not size:
-                    _check_not_web_page(chunk[:512], label)
+                    _check_text(chunk[:LOOKED_AT], label)
                 size += len(chunk)
                 if size > max(UNPACKED_IN_ANY_CASE, MOST_TIMES_THE_SIZE * raw.size):
                     raise _bomb(label, size, raw.size)
@@ -114,7 +121,7 @@ def _verify_text(file: io.BufferedReader, file_format: Format, label: str) -> Co
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the disk's trouble, not the file's
         raise BrokenFileError(
-            f"{label}: the gzip is truncated or corrupt after {size:,} uncompressed bytes ({error})"
+            f"{label}: the gzip is truncated or corrupt after {size:,} uncompressed bytes ({shown(str(error))})"
         ) from error
     facts.finish()
     return Contents(
@@ -142,7 +149,7 @@ def _verify_parquet(path: Path, file: io.BufferedReader, label: str) -> Contents
     try:
         rows = int(parquet.read_metadata(path).num_rows)
     except (ValueError, NotImplementedError, OSError) as error:  # what pyarrow's errors derive from
-        raise BrokenFileError(f"{label}: the Parquet footer is truncated or corrupt ({error})") from error
+        raise BrokenFileError(f"{label}: the Parquet footer is truncated or corrupt ({shown(str(error))})") from error
     return Contents(bytes=raw.size, uncompressed_bytes=raw.size, sha256=raw.sha256.hexdigest(), published_rows=rows)
 
 
