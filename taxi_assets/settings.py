@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast, get_args
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -71,8 +73,9 @@ class Settings(BaseSettings):
     def _source_is_known(cls, value: str) -> str:
         if value in NAMED_SOURCES or value.startswith(("http://", "https://")):
             return value
-        if Path(value).expanduser().is_dir():
-            return str(Path(value).expanduser().resolve())
+        path = Path(_path_of_file_url(value)).expanduser()
+        if path.is_dir():
+            return str(path.resolve())
         raise ValueError(f"use one of {', '.join(NAMED_SOURCES)}, a base URL, or a folder that exists")
 
     @field_validator("taxi_ignore_columns", mode="before")
@@ -148,6 +151,16 @@ class Settings(BaseSettings):
         if self.taxi_target == "gcp" and missing:
             raise ValueError(f"TAXI_TARGET=gcp needs {', '.join(GCP_KEYS)}; not set: {', '.join(missing)}")
         return self
+
+
+def _path_of_file_url(value: str) -> str:
+    """``file:///data/trips`` and ``file://localhost/data/trips`` as a path; all else as it is."""
+    parts = urlsplit(value)
+    if parts.scheme != "file":
+        return value
+    if parts.netloc not in ("", "localhost"):
+        raise ValueError("a file:// URL names a folder of this machine: write it with three slashes, file:///FOLDER")
+    return url2pathname(parts.path)
 
 
 def load_settings(**overrides: Any) -> Settings:

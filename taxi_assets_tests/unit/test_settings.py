@@ -123,3 +123,25 @@ def test_a_column_that_makes_a_file_what_it_is_cannot_be_skipped(name: str, monk
     monkeypatch.setenv("TAXI_IGNORE_COLUMNS", f"TripID,{name}")
     with pytest.raises(SettingsError, match=f"TAXI_IGNORE_COLUMNS=.*{name} cannot be skipped"):
         load_settings()
+
+
+@pytest.mark.parametrize("form", ["{path}", "file://{path}", "file://localhost{path}", "~/{name}", "{path}/../{name}"])
+def test_a_folder_may_be_written_in_every_form(form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "my trips"
+    folder.mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    written = form.format(path=str(folder).replace(" ", "%20") if form.startswith("file") else folder, name=folder.name)
+    assert load_settings(taxi_source=written).taxi_source == str(folder.resolve())
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        ("file://server/trips", "three slashes"),
+        ("file:///no/such/folder", "a folder that exists"),
+        ("~/no such folder", "a folder that exists"),
+    ],
+)
+def test_a_folder_that_there_is_not_is_an_error(written: str, says: str) -> None:
+    with pytest.raises(SettingsError, match=f"TAXI_SOURCE=.*{says}"):
+        load_settings(taxi_source=written)

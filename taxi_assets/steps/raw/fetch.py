@@ -37,6 +37,7 @@ from taxi_assets.steps.raw.sources import (
     folder_candidates,
     http_candidates,
     is_url,
+    yearly_places,
 )
 from taxi_assets.steps.raw.verify import Contents, verify
 
@@ -245,7 +246,7 @@ def _origin(
         folder = Path(source)
         if data_dir is not None:
             _check_not_own_folder(folder, data_dir)
-        yield FolderOrigin(request.label, folder, folder_candidates(request, folder))
+        yield FolderOrigin(request.label, folder, folder_candidates(request, folder), yearly_places(request, folder))
 
 
 def _check_not_own_folder(folder: Path, data_dir: DataDir) -> None:

@@ -13,7 +13,7 @@ from email.utils import formatdate
 from pathlib import Path
 from typing import BinaryIO
 
-from taxi_assets.errors import NotPublishedError, SourceUnavailableError
+from taxi_assets.errors import NotPublishedError, SettingsError, SourceUnavailableError
 from taxi_assets.steps.files.formats import Format
 from taxi_assets.steps.files.progress import OnProgress
 from taxi_assets.steps.raw.destination import discard
@@ -21,18 +21,30 @@ from taxi_assets.steps.raw.sources import Candidate, FileRequest, SourceFile
 
 CHUNK_BYTES = 1 << 20
 
+_MOST_PLACES_SHOWN = 3
+"""In a message: those of our own layout, one a format."""
+
 
 class FolderOrigin:
-    """A file at the first of some paths at which it exists.
+    """A file at the one of some paths at which it exists.
 
     It is copied, not linked: whoever owns the folder may edit the file in place. Links that lead out of the folder are
     not followed: whoever may write into it need not be allowed to read what this account can.
     """
 
-    def __init__(self, label: str, folder: Path, candidates: Sequence[Candidate]) -> None:
+    def __init__(self, label: str, folder: Path, candidates: Sequence[Candidate], yearly: Sequence[Path] = ()) -> None:
+        """Nothing is looked at yet.
+
+        Args:
+            label: What people call the file.
+            folder: The source.
+            candidates: Where in it the file may be.
+            yearly: Where in it a file of the whole year may be, which the error for a missing month names.
+        """
         self._label = label
         self._folder = folder
         self._candidates = candidates
+        self._yearly = yearly
 
     def stat(self) -> SourceFile:
         """What the folder holds.
@@ -41,18 +53,32 @@ class FolderOrigin:
             NotPublishedError: It does not hold the file, does not let us read it, or has a link in its place that leads
                 out of the folder.
             SourceUnavailableError: The folder itself is gone: a disk or share that is not mounted.
+            SettingsError: It holds the month twice, in two layouts or formats.
         """
         with _reading(self._label, self._folder):
             if not self._folder.is_dir():
                 raise SourceUnavailableError(
                     f"{self._label}: the source folder {self._folder} is not there; mount it, or correct TAXI_SOURCE"
                 )
-            for candidate in self._candidates:
-                path = Path(candidate.location)
-                if path.is_file():
-                    return _described(candidate, self._real(path).stat())
-        tried = ", ".join(candidate.shown for candidate in self._candidates)
-        raise NotPublishedError(f"{self._label}: not published in the source folder; looked for {tried}")
+            found = [each for each in self._candidates if Path(each.location).is_file()]
+            if len(found) > 1:
+                raise SettingsError(
+                    f"{self._label}: the source folder has it twice, as {found[0].shown} and as {found[1].shown}, and "
+                    "it is not known which is meant. Nothing was fetched; take one of them away"
+                )
+            if found:
+                return _described(found[0], self._real(Path(found[0].location)).stat())
+            yearly = next((path for path in self._yearly if path.is_file()), None)
+        if yearly is not None:
+            raise NotPublishedError(
+                f"{self._label}: the source folder has {yearly}, a whole year in one file, and months are read one by "
+                "one. Nothing was fetched; split it by the month of the pickup into files named "
+                "<dataset>_tripdata_YYYY-MM.csv"
+            )
+        tried = ", ".join(candidate.shown for candidate in self._candidates[:_MOST_PLACES_SHOWN])
+        raise NotPublishedError(
+            f"{self._label}: not published in the source folder; looked for {tried}, and in folders by year and month"
+        )
 
     def download(self, source_file: SourceFile, partial: Path, on_progress: OnProgress) -> SourceFile:
         """Copies the file to ``partial``.

@@ -188,8 +188,44 @@ def http_candidates(request: FileRequest, source: str, named: NamedSources) -> l
 
 
 def folder_candidates(request: FileRequest, folder: Path) -> list[Candidate]:
-    """The paths at which a folder may hold the file, in the order in which they are tried."""
-    return [Candidate(str(folder / path), file_format) for path, file_format in request.places()]
+    """The paths at which a folder may hold the file.
+
+    Ours first; then, for months, those of the Data Engineering Zoomcamp
+    (``green/2020/01/green_tripdata_2020_01.csv.gz``) and of Hive
+    (``yellow/year=2020/month=01/yellow_tripdata_2020-01.parquet``).
+    """
+    places = [*request.places(), *_other_places(request)]
+    return [Candidate(str(folder / path), file_format) for path, file_format in dict.fromkeys(places)]
+
+
+def _other_places(request: FileRequest) -> list[tuple[str, Format]]:
+    if request.month is None:
+        return []
+    stems = (request.stem, request.stem.replace("-", "_"))
+    return [
+        (f"{folder}{stem}.{file_format}", file_format)
+        for folder in _month_folders(request.month)
+        for stem in stems
+        for file_format in request.formats
+    ]
+
+
+def _month_folders(month: TripMonth) -> list[str]:
+    """Folders in which people keep a month, each with its slash."""
+    year, number = month.month.split("-")
+    below = ("", f"{year}/", f"{year}/{number}/", f"year={year}/", f"year={year}/month={number}/",
+             f"year={year}/month={int(number)}/")  # fmt: skip
+    return [f"{dataset}{folder}" for dataset in (f"{month.dataset}/", f"{month.table}/", "") for folder in below]
+
+
+def yearly_places(request: FileRequest, folder: Path) -> list[Path]:
+    """The paths at which a folder may hold the whole year of a month in one file, which is not read."""
+    if request.month is None:
+        return []
+    stem = f"{request.month.table}_{request.month.month[:4]}"
+    return [
+        folder / f"{below}{stem}.{file_format}" for below in _month_folders(request.month) for file_format in FORMATS
+    ]
 
 
 def join_url(base: str, path: str) -> str:

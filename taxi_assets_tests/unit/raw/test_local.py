@@ -325,3 +325,69 @@ def test_a_copy_is_for_no_more_eyes_than_its_source(folder: Path, data_dir: Data
     finally:
         os.umask(before)
     assert stat.S_IMODE(raw.path.stat().st_mode) == ours
+
+
+LAYOUTS = [
+    "yellow/2019/01/yellow_tripdata_2019_01.csv.gz",
+    "yellow/2019/yellow_tripdata_2019-01.parquet",
+    "2019/01/yellow_tripdata_2019-01.csv",
+    "2019/yellow_tripdata_2019-01.csv.gz",
+    "yellow/year=2019/month=01/yellow_tripdata_2019-01.parquet",
+    "yellow/year=2019/month=1/yellow_tripdata_2019-01.parquet",
+    "year=2019/month=01/yellow_tripdata_2019-01.csv",
+    "yellow_tripdata/year=2019/yellow_tripdata_2019-01.csv",
+    "yellow_tripdata/yellow_tripdata_2019-01.parquet",
+    "yellow_tripdata_2019_01.csv",
+]
+
+
+def put(folder: Path, place: str, rows: int = 30) -> Path:
+    path = folder / place
+    path.parent.mkdir(parents=True, exist_ok=True)
+    contents = {".gz": csv_gz, ".csv": csv_text, ".parquet": parquet}
+    path.write_bytes(contents[path.suffix](rows))
+    return path
+
+
+@pytest.mark.parametrize("place", LAYOUTS)
+def test_months_are_found_in_the_layouts_of_the_course_and_of_hive(place: str, folder: Path, data_dir: DataDir) -> None:
+    path = put(folder, place)
+    put(folder, place.replace("01", "02").replace("month=1/", "month=2/"), rows=5)
+    fetched = fetch_month(MONTH, str(folder), data_dir)
+    assert (fetched.raw.source, fetched.raw.published_rows) == (str(path), 30)
+    assert probe_month(MONTH, str(folder)).url == str(path)
+    assert fetched.raw.path.name.startswith("yellow_tripdata_2019-01.")
+    assert fetch_month(MONTH, str(folder), data_dir).unchanged
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("yellow/yellow_tripdata_2019-01.csv.gz", "yellow/yellow_tripdata_2019-01.parquet"),
+        ("yellow/yellow_tripdata_2019-01.csv", "yellow_tripdata_2019-01.csv"),
+        ("yellow/yellow_tripdata_2019-01.csv", "yellow/2019/01/yellow_tripdata_2019_01.csv.gz"),
+        ("2019/yellow_tripdata_2019-01.csv", "year=2019/month=01/yellow_tripdata_2019-01.parquet"),
+    ],
+)
+def test_the_same_month_twice_is_an_error_that_names_both(
+    first: str, second: str, folder: Path, data_dir: DataDir
+) -> None:
+    paths = [put(folder, first), put(folder, second)]
+    with pytest.raises(SettingsError, match="yellow 2019-01: the source folder has it twice") as error:
+        fetch_month(MONTH, str(folder), data_dir)
+    assert all(str(path) in str(error.value) for path in paths)
+
+
+@pytest.mark.parametrize("place", ["yellow_tripdata_2019.csv", "yellow/yellow_tripdata_2019.parquet"])
+def test_a_yearly_file_is_named_as_what_it_is(place: str, folder: Path, data_dir: DataDir) -> None:
+    path = put(folder, place)
+    with pytest.raises(NotPublishedError, match="a whole year in one file") as error:
+        fetch_month(MONTH, str(folder), data_dir)
+    assert str(path) in str(error.value)
+    assert not probe_month(MONTH, str(folder)).published
+
+
+def test_a_message_about_a_missing_month_does_not_list_every_layout(folder: Path, data_dir: DataDir) -> None:
+    with pytest.raises(NotPublishedError, match="and in folders by year and month") as error:
+        fetch_month(MONTH, str(folder), data_dir)
+    assert len(str(error.value).replace(str(folder), "")) < 400
