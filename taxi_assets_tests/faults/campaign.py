@@ -75,6 +75,9 @@ def run(work: Sequence[Task], folder: Path, say: Say = print) -> dict[str, Tally
         for said in (*after, *(f"after the repair: {one}" for one in repaired)):
             tally.violations.append(said)
             say(f"VIOLATION {task.kind} {task.number}: {said}\n    {task.again}")
+        done = sum(one.tried for one in tallies.values())
+        if done % 100 == 0:
+            say(f"{done} of {len(work)} tried")
 
     faults = [task for task in work if task.kind in KINDS]
     mutations = [task for task in work if task.kind not in KINDS]

@@ -86,7 +86,8 @@ def _decoded(line: bytes) -> str:
     try:
         return line.decode()
     except UnicodeDecodeError:
-        return line.decode("latin-1")
+        # As the Windows machines write it on which such bytes were typed; five of them mean nothing there.
+        return "".join(bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in line)
 
 
 def _trip_of(text: str, roles: Sequence[int | None]) -> Trip:
