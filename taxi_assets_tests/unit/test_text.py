@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import doctest
+from collections.abc import Callable
 
 import pytest
 
 from taxi_assets import errors, text
-from taxi_assets.text import markdown_cell, plain, shown
+from taxi_assets.text import markdown_cell, markdown_line, plain, shown
 
 HOSTILE = (
     "![x](http://a.example/p.png)",
@@ -32,9 +33,10 @@ def test_the_examples() -> None:
     assert doctest.testmod(text).failed == 0
 
 
+@pytest.mark.parametrize("show", [markdown_cell, markdown_line])
 @pytest.mark.parametrize("value", HOSTILE)
-def test_a_cell_is_one_piece_of_code_in_one_cell(value: str) -> None:
-    cell = markdown_cell(value)
+def test_a_cell_is_one_piece_of_code_in_one_cell(value: str, show: Callable[[str], str]) -> None:
+    cell = show(value)
     fence = cell[: len(cell) - len(cell.lstrip("`"))]
     inside = cell[len(fence) : -len(fence)]
     assert fence
@@ -50,6 +52,11 @@ def test_a_cell_is_one_piece_of_code_in_one_cell(value: str) -> None:
 @pytest.mark.parametrize("value", ["2019-01-05 00:46:40", "-73.98", "N", "12", "Newark Airport", ""])
 def test_figures_and_words_stay_as_they_are(value: str) -> None:
     assert markdown_cell(value) == value
+
+
+def test_prose_stays_prose() -> None:
+    said = "yellow 2019-01: 2 lines rejected (0.5 %), more than 1% of them; see rejected/yellow"
+    assert markdown_line(said) == said
 
 
 def test_a_long_value_is_cut() -> None:

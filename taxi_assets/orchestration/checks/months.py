@@ -21,7 +21,7 @@ from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.steps.files.interrupts import interruptible
-from taxi_assets.text import markdown_cell
+from taxi_assets.text import markdown_cell, markdown_line
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,9 @@ def _result(check: MonthCheck, asset: AssetKey, findings: Mapping[TripMonth, Fin
         check_name=check.name,
         passed=not wrong,
         severity=AssetCheckSeverity.ERROR if AssetCheckSeverity.ERROR in severities else AssetCheckSeverity.WARN,
-        description="; ".join(wrong) or f"{len(findings)} month{'' if len(findings) == 1 else 's'} as expected",
+        # The UI takes it for Markdown, and it may quote a line of the file.
+        description=markdown_line("; ".join(wrong))
+        or f"{len(findings)} month{'' if len(findings) == 1 else 's'} as expected",
         metadata={"months": MetadataValue.md(_table(findings)), "months checked": len(findings)},
     )
 
