@@ -24,13 +24,14 @@ from taxi_assets.errors import NotMaterializedError, SettingsError
 from taxi_assets.installation import command
 from taxi_assets.orchestration.assets.inputs import raw_zones
 from taxi_assets.orchestration.automation.jobs import LOAD_JOBS, LOAD_ZONES
-from taxi_assets.orchestration.layers import CLEAN, LAYERS, POSTGRES, RAW, WAREHOUSE
+from taxi_assets.orchestration.layers import LAYERS, POSTGRES, WAREHOUSE
 from taxi_assets.orchestration.names import ROW_COUNT, SECONDS, TABLE_NAME, UNCHANGED
 from taxi_assets.orchestration.records import latest_metadata
-from taxi_assets.orchestration.resources.targets import trips_database
+from taxi_assets.orchestration.resources.targets import lake_and_warehouse, trips_database
 from taxi_assets.settings import Settings, load_settings
 from taxi_assets.steps.files.clean_file import rows_of
 from taxi_assets.steps.files.raw_file import PublishedFile, read_raw
+from taxi_assets.steps.lake.copy import lake_rows
 from taxi_assets.steps.postgres.load import count_month
 
 DATASETS_SHOWN = ("yellow", "green")
@@ -48,6 +49,8 @@ class ShownMonth:
     clean: int
     rejected: int
     postgres: int
+    lake: int
+    warehouse: int
     seconds: float
     unchanged: bool
 
@@ -64,7 +67,7 @@ def run_demo(_: Namespace) -> int:
             ui = command("dev", data_dir=settings.taxi_data_dir)
             console.print(f"A run failed; its log says more: `{ui}`, then Runs.", style="red")
             return 1
-        _show(_shown_months(settings, instance), console)
+        _show(_shown_months(settings, instance), settings, console)
         _say_where_the_zones_are(instance, console)
     _say_where_to_look(settings, console)
     return 0
@@ -107,6 +110,7 @@ def _assets(job: dg.JobDefinition) -> set[dg.AssetKey]:
 
 def _shown_months(settings: Settings, instance: dg.DagsterInstance) -> list[ShownMonth]:
     conninfo = trips_database(settings)
+    lake, warehouse = lake_and_warehouse(settings)
     shown: list[ShownMonth] = []
     for month in (TripMonth(dataset, key) for dataset in DATASETS_SHOWN for key in MONTHS_SHOWN):
         raw = read_raw(month, settings.data_dir)
@@ -119,23 +123,27 @@ def _shown_months(settings: Settings, instance: dg.DagsterInstance) -> list[Show
                 clean=clean,
                 rejected=rejected,
                 postgres=count_month(conninfo, month),
-                seconds=sum(float(recorded[layer][SECONDS]) for layer in (RAW, CLEAN, POSTGRES)),
+                lake=lake_rows(lake, month),
+                warehouse=warehouse.count(month),
+                seconds=sum(float(metadata[SECONDS]) for metadata in recorded.values()),
                 unchanged=all(metadata[UNCHANGED] for metadata in recorded.values()),
             )
         )
     return shown
 
 
-def _show(shown: list[ShownMonth], console: Console) -> None:
-    # Fits the 80 columns of a plain terminal.
-    table = Table(title="Synthetic trips, from the published file to Postgres", box=SIMPLE_HEAD)
-    for name in ("dataset", "month"):
-        table.add_column(name)
-    for name in ("published", "clean", "rejected", "in Postgres", "seconds"):
+def _show(shown: list[ShownMonth], settings: Settings, console: Console) -> None:
+    stores = ("Postgres", *(("GCS", "BigQuery") if settings.taxi_target == "gcp" else ("lake", "DuckDB")))
+    # Fits the 80 columns of a plain terminal, with months of a million trips.
+    table = Table(
+        title="Synthetic trips, from the published file to every store", box=SIMPLE_HEAD, padding=0, show_edge=False
+    )
+    table.add_column("month")
+    for name in ("published", "clean", "rejected", *stores, "s"):
         table.add_column(name, justify="right")
     for line in shown:
-        counts = (line.published, line.clean, line.rejected, line.postgres)
-        table.add_row(line.month.dataset, line.month.month, *(f"{count:,}" for count in counts), f"{line.seconds:.2f}")
+        counts = (line.published, line.clean, line.rejected, line.postgres, line.lake, line.warehouse)
+        table.add_row(str(line.month), *(f"{count:,}" for count in counts), f"{line.seconds:.2f}")
     console.print(table, soft_wrap=False)
     if all(line.unchanged for line in shown):
         console.print("Nothing changed: every month was there already, so no file and no table of trips was written.")

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
 from dagster import EnvVar
 
-from taxi_assets.orchestration.resources.lake import FolderLakeResource
+from taxi_assets.orchestration.resources.lake import FolderLakeResource, LakeResource
 from taxi_assets.orchestration.resources.local_files import LocalFiles
 from taxi_assets.orchestration.resources.postgres import Postgres
 from taxi_assets.orchestration.resources.source import Source
-from taxi_assets.orchestration.resources.warehouse import DuckDbResource
+from taxi_assets.orchestration.resources.warehouse import DuckDbResource, WarehouseResource
 from taxi_assets.settings import Settings
 from taxi_assets.steps.gcp.connection import GcpConnection
+from taxi_assets.steps.lake.lake import Lake
 from taxi_assets.steps.raw.sources import is_url, shown_url
+from taxi_assets.steps.warehouse.warehouse import Warehouse
 
 
 def resources_for(settings: Settings) -> dict[str, object]:
@@ -80,3 +82,15 @@ def trips_database(settings: Settings) -> str:
     """The trips database of these settings for callers outside of a run; starts the embedded server if need be."""
     url = settings.taxi_postgres_url
     return Postgres(url=url.get_secret_value() if url else None, data_root=str(settings.taxi_data_dir)).conninfo()
+
+
+def lake_and_warehouse(settings: Settings) -> tuple[Lake, Warehouse]:
+    """The other two stores of these settings, likewise.
+
+    Raises:
+        TaxiAssetsError: As their ``open()``.
+    """
+    made = resources_for(settings)
+    lake: LakeResource = cast("Any", made["lake"]).process_config_and_initialize()
+    warehouse: WarehouseResource = cast("Any", made["warehouse"]).process_config_and_initialize()
+    return lake.open(), warehouse.open()

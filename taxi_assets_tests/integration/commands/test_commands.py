@@ -31,7 +31,8 @@ def test_the_demo_ends_with_a_table_loads_the_zones_and_changes_nothing_the_seco
 ) -> None:
     first = run(environment, "python", "-m", "taxi_assets", "demo")
     assert first.returncode == 0, first.stdout + first.stderr
-    lines = re.findall(r"(yellow|green) +(2019-0[123]) +2,000 ", first.stdout)
+    # Clean, and as many in Postgres, lake and warehouse.
+    lines = re.findall(r"(yellow|green) (2019-0[123]) +2,000 +([\d,]+) +\d+ +\3 +\3 +\3 ", first.stdout)
     assert len(set(lines)) == 6, first.stdout
     assert f"`TAXI_DATA_DIR={environment['TAXI_DATA_DIR']} make dev`" in first.stdout, "plain make has another folder"
     assert "Nothing changed" not in first.stdout
