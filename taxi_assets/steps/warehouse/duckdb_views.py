@@ -40,10 +40,12 @@ from taxi_assets.errors import (
 )
 from taxi_assets.steps.files.disk import disk_error, disk_errors_explained, is_full, is_not_allowed
 from taxi_assets.steps.files.formats import parquet_rows
+from taxi_assets.steps.files.interrupts import interruptible, stopped_by
 from taxi_assets.steps.files.sql import identifier, literal, parquet_scan
 from taxi_assets.steps.lake.lake import clean_name
 from taxi_assets.steps.warehouse.versions import GRACE, Catalogues, FileVersions
 from taxi_assets.steps.warehouse.warehouse import ZONES_NAME, CleanObject, WarehouseMonth
+from taxi_assets.text import shown
 
 logger = logging.getLogger(__name__)
 
@@ -245,7 +247,7 @@ class DuckDbWarehouse:
                 self.refresh()
         # Attached to a database in memory: DuckDB would hand out the connection of this process that is open under
         # the same path, which may be to a catalogue that has been replaced since.
-        with duckdb.connect() as connection:
+        with duckdb.connect() as connection, interruptible(), stopped_by(connection.interrupt):
             with self._errors(str(self._catalogue)):
                 try:
                     connection.execute(f"ATTACH {literal(str(self._catalogue))} AS catalogue (READ_ONLY)")
@@ -266,6 +268,8 @@ class DuckDbWarehouse:
         try:
             yield
         except duckdb.Error as error:
+            if isinstance(error, (duckdb.InterruptException, duckdb.ParserException)):
+                raise  # of whoever stops it, and of our own SQL
             raise self._explained(error, place) from error
 
     def _explained(self, error: duckdb.Error, place: str) -> TaxiAssetsError:
@@ -274,6 +278,11 @@ class DuckDbWarehouse:
             return disk_error(place, self._catalogue.parent, error, said)
         if isinstance(error, duckdb.OutOfMemoryException) or "No such file" in said or "No files found" in said:
             return StoreUnavailableError(f"{place}: cannot be read now ({said}); nothing was changed. Run again")
+        if isinstance(error, duckdb.CatalogException):
+            return StoreUnavailableError(
+                f"{self._catalogue}: does not have the views of this project ({said}), so somebody else made it. The "
+                "next load replaces it"
+            )
         return BrokenFileError(
             f"{place}: a file of the lake cannot be read ({said}); {self._catalogue} was left as it is. Materialize "
             "the lake asset of that month again"
@@ -331,4 +340,4 @@ def _shapes(definitions: dict[str, _Definition] | None) -> dict[str, object]:
 
 
 def _first_line(error: duckdb.Error) -> str:
-    return str(error).partition("\n")[0]
+    return shown(str(error).partition("\n")[0])

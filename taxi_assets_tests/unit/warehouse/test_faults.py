@@ -162,6 +162,20 @@ def test_a_version_that_somebody_removed_is_a_passing_error_and_comes_back(place
     assert place.warehouse.count(YELLOW) == 20
 
 
+def test_a_catalogue_of_somebody_else_is_told_of_and_replaced(place: Reloads) -> None:
+    place.data_dir.warehouse.unlink()
+    duckdb.connect(str(place.data_dir.warehouse)).close()
+    with pytest.raises(StoreUnavailableError, match="so somebody else made it"):
+        place.warehouse.count(YELLOW)
+    place.load(0)
+    assert place.warehouse.count(YELLOW) == 20
+
+
+def test_an_interrupt_is_none_of_a_broken_file(place: Reloads) -> None:
+    with pytest.raises(duckdb.InterruptException), place.warehouse._errors("here"):
+        raise duckdb.InterruptException("INTERRUPT Error: Interrupted!")
+
+
 @ONLY_ROOT
 def test_a_read_only_file_system_is_no_access(tmp_path: Path, small_disk: Mount) -> None:
     place = Reloads(tmp_path)
