@@ -12,7 +12,7 @@ lies in ``accepted``, so that a tick that dies in between loses nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,15 +62,18 @@ class Cursor:
         return json.dumps({"waiting": self.waiting, "requested": self.requested}, sort_keys=True)
 
 
-def accept_finished(data_dir: DataDir, cursor: Cursor) -> list[str]:
-    """Moves the files that have stopped changing; returns what was done, for the log."""
+def accept_finished(data_dir: DataDir, cursor: Cursor, ignore: Set[str] = frozenset()) -> list[str]:
+    """Moves the files that have stopped changing; returns what was done, for the log.
+
+    ``ignore`` are names of columns that are skipped on purpose, each as ``plain_name`` makes it.
+    """
     done: list[str] = []
     now = {path.name: _state(path) for path in _dropped(data_dir.landing)}
     for name, state in now.items():
         if cursor.waiting.get(name) != state:
             done.append(f"{name}: waiting until it stays the same")
             continue
-        done.append(_place(data_dir.landing / name, data_dir))
+        done.append(_place(data_dir.landing / name, data_dir, ignore))
     cursor.waiting = {name: state for name, state in now.items() if (data_dir.landing / name).exists()}
     return [plain(line) for line in done]
 
@@ -111,12 +114,12 @@ def _state(path: Path) -> str:
     return f"{status.st_size} bytes, {status.st_mtime_ns} ns"
 
 
-def _place(path: Path, data_dir: DataDir) -> str:
+def _place(path: Path, data_dir: DataDir, ignore: Set[str]) -> str:
     if path.is_symlink():
         # Unread: whoever may drop something here need not be allowed to read what this account can.
         return _set_aside(path, data_dir, f"{path.name}: it is a link, which is not followed; drop the file itself")
     try:
-        landed = recognise(path)
+        landed = recognise(path, ignore)
         _reject_month_that_cannot_be(landed.month, path)
     except (BrokenFileError, LayoutError) as error:
         return _set_aside(path, data_dir, str(error))
@@ -170,7 +173,7 @@ def _set_aside(path: Path, data_dir: DataDir, why: str) -> str:
 def landing_sensor(context: dg.SensorEvaluationContext, files: LocalFiles) -> dg.SensorResult:
     """On by default: it acts only on files that a person puts there."""
     cursor = Cursor.from_text(context.cursor)
-    done = accept_finished(files.data_dir, cursor)
+    done = accept_finished(files.data_dir, cursor, files.ignore)
     for line in done:
         context.log.info(line)
     wanted = run_requests(files.data_dir, cursor)

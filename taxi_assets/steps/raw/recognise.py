@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
@@ -18,6 +20,7 @@ from taxi_assets.errors import BrokenFileError, LayoutError
 from taxi_assets.steps.files.formats import Format, format_of, open_text
 from taxi_assets.steps.files.header import ColumnMap, map_columns
 from taxi_assets.steps.files.sql import identifier, parquet_scan
+from taxi_assets.text import shown
 
 _NAME = re.compile(r"(yellow|green|fhvhv|fhv)_tripdata_(20\d\d-(?:0[1-9]|1[0-2]))(?!\d)", re.IGNORECASE)
 _LONGEST_HEADER = 16_384
@@ -40,10 +43,14 @@ class LandedFile:
     recognised_by: str
 
 
-def recognise(path: Path) -> LandedFile:
+def recognise(path: Path, ignore: Set[str] = frozenset()) -> LandedFile:
     """Tells dataset and month: by the name when it has TLC's form, and else by columns and pickup times.
 
     Columns are looked at in either case: a green file that is called yellow is rejected here, not loaded.
+
+    Args:
+        path: The file.
+        ignore: Names of columns that are skipped on purpose, each as ``plain_name`` makes it.
 
     Raises:
         BrokenFileError: It is empty, or cannot be read as what it starts like.
@@ -52,7 +59,7 @@ def recognise(path: Path) -> LandedFile:
     """
     file_format = _format(path)
     names = _column_names(path, file_format)
-    candidates = _datasets_with(names, path)
+    candidates = _datasets_with(names, path, ignore)
     named = _NAME.search(path.name)
     if named:
         dataset, month = named.group(1).lower(), named.group(2)
@@ -67,9 +74,9 @@ def recognise(path: Path) -> LandedFile:
     return LandedFile(TripMonth(dataset, month), file_format, "by its contents")
 
 
-def _datasets_with(names: list[str], path: Path) -> dict[str, ColumnMap]:
+def _datasets_with(names: list[str], path: Path, ignore: Set[str]) -> dict[str, ColumnMap]:
     """The datasets whose files may have these columns; fhvhv 2021-06 and -07 look like fhv."""
-    mapped = {dataset.name: _mapped(names, dataset, path) for dataset in DATASETS.values()}
+    mapped = {dataset.name: _mapped(names, dataset, path, ignore) for dataset in DATASETS.values()}
     fitting = {name: columns for name, columns in mapped.items() if columns is not None}
     if not fitting:
         raise LayoutError(
@@ -78,9 +85,9 @@ def _datasets_with(names: list[str], path: Path) -> dict[str, ColumnMap]:
     return fitting
 
 
-def _mapped(names: list[str], dataset: Dataset, path: Path) -> ColumnMap | None:
+def _mapped(names: list[str], dataset: Dataset, path: Path, ignore: Set[str]) -> ColumnMap | None:
     try:
-        return map_columns(names, dataset, path)
+        return map_columns(names, dataset, path, ignore=ignore)
     except LayoutError:
         return None
 
@@ -96,18 +103,20 @@ def _format(path: Path) -> Format:
 def _column_names(path: Path, file_format: Format) -> list[str]:
     """Names as published, without the quotes that some CSV headers have around them."""
     if file_format == "parquet":
-        import duckdb
+        from pyarrow import parquet
 
         try:
-            with duckdb.connect() as connection:
-                return connection.sql(f"FROM {parquet_scan(path)}").columns
-        except duckdb.Error as error:
-            raise BrokenFileError(f"{path.name}: it starts like Parquet but cannot be read: {error}") from error
+            # Not DuckDB's names: of two that differ in case only, it would call the second Airport_fee_1.
+            return list(cast("Any", parquet.read_schema(path)).names)
+        except (ValueError, NotImplementedError, OSError) as error:  # what pyarrow's errors derive from
+            raise BrokenFileError(
+                f"{path.name}: it starts like Parquet but cannot be read: {shown(str(error))}"
+            ) from error
     try:
         with open_text(path, file_format) as file:
             header = file.readline(_LONGEST_HEADER)
     except (OSError, EOFError, zlib.error) as error:
-        raise BrokenFileError(f"{path.name}: it starts like gzip but cannot be read: {error}") from error
+        raise BrokenFileError(f"{path.name}: it starts like gzip but cannot be read: {shown(str(error))}") from error
     return [name.strip().strip('"') for name in header.decode("utf-8-sig", errors="replace").split(",")]
 
 
@@ -144,7 +153,7 @@ def _month_of_most_trips(path: Path, file_format: Format, names: list[str], pick
                 .fetchall()
             )
         except duckdb.Error as error:
-            raise BrokenFileError(f"{path.name}: it cannot be read: {error}") from error
+            raise BrokenFileError(f"{path.name}: it cannot be read: {shown(str(error))}") from error
     if not counted or counted[0][1] * 2 <= sum(trips for _, trips in counted):
         raise LayoutError(
             f"{path.name}: no month has most of its pickup times ({names[pickup]}), so it is not clear which it is"

@@ -9,6 +9,8 @@ import shutil
 from pathlib import Path
 
 import dagster as dg
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from taxi_assets.data_dir import DataDir
@@ -21,6 +23,7 @@ from taxi_assets.settings import load_settings
 from taxi_assets.steps.raw.fetch import fetch_month
 from taxi_assets.steps.raw.recognise import recognise
 from taxi_assets.steps.sample.layouts import CSV_LAYOUTS, PARQUET_LAYOUTS
+from taxi_assets_tests.support.raw_months import YELLOW_2019, YELLOW_TRIP
 
 HEADER = "hvfhs_license_num,dispatching_base_num,pickup_datetime,dropoff_datetime,PULocationID,DOLocationID,SR_Flag"
 
@@ -256,3 +259,18 @@ def test_a_link_is_set_aside_unread(data_dir: DataDir, tmp_path: Path) -> None:
     note = (data_dir.unrecognised / "yellow_tripdata_2019-01.csv.txt").read_text()
     assert "hunter2" not in note
     assert secret.exists()
+
+
+def test_columns_that_are_skipped_on_purpose_are_skipped_here_too(data_dir: DataDir) -> None:
+    dropped = data_dir.landing / "export.csv"
+    dropped.write_text(f"TripID,{YELLOW_2019}\n7,{YELLOW_TRIP}\n", encoding="utf-8")
+    with pytest.raises(LayoutError, match="these columns are not those of"):
+        recognise(dropped)
+    assert recognise(dropped, frozenset({"tripid"})).month == TripMonth("yellow", "2019-01")
+
+
+def test_two_columns_that_differ_in_case_are_known_by_their_own_names(data_dir: DataDir) -> None:
+    names, values = [*YELLOW_2019.split(","), "airport_fee", "Airport_fee"], [*YELLOW_TRIP.split(","), "1.25", ""]
+    dropped = data_dir.landing / "export.parquet"
+    pq.write_table(pa.Table.from_arrays([pa.array([value]) for value in values], names), dropped)
+    assert recognise(dropped).month == TripMonth("yellow", "2019-01")
