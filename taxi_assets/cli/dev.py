@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 from argparse import Namespace
+from contextlib import suppress
 
+from taxi_assets.cli import STOPPED
 from taxi_assets.cli.dagster_home import dagster_home, prepare_dagster
+from taxi_assets.cli.processes import run_together
 from taxi_assets.errors import SettingsError
 from taxi_assets.installation import command
 from taxi_assets.settings import Settings, load_settings
@@ -20,28 +22,21 @@ HIGHEST_PORT = 65_535
 
 
 def run_dev(_: Namespace) -> int:
-    """Becomes `dagster dev`; Ctrl-C stops it, the embedded server stays up until `stop`."""
+    """Shows the UI until it is told to stop; the embedded server stays up until `stop`."""
     settings = load_settings()
     port = _free_port(settings)
     environment = {**os.environ, **prepare_dagster(settings)}
     # Links in alerts lead here, unless people come in by another address.
     environment.setdefault("TAXI_UI_URL", f"http://{ADDRESS}:{port}")
+    # A backfill waits while the code server is away; without this, Dagster takes its assets for deleted and gives up.
+    environment.setdefault("DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR", "1")
     stop = command("stop", data_dir=settings.taxi_data_dir)
     print(f"Dagster UI: http://{ADDRESS}:{port}  (Ctrl-C to stop; `{stop}` also stops the database)")
     print(f"The files are in {settings.taxi_data_dir}, Dagster's records in {dagster_home()}.", flush=True)
-    words = [
-        "-m",
-        "taxi_assets.cli.guarded_dev",
-        "dagster",
-        "dev",
-        "-m",
-        "taxi_assets.definitions",
-        "-h",
-        ADDRESS,
-        "-p",
-        str(port),
-    ]
-    os.execve(sys.executable, [sys.executable, *words], environment)  # noqa: S606  # no shell: the arguments are ours
+    code = run_together(environment, ADDRESS, port)
+    with suppress(OSError):  # the terminal may be closed
+        print(STOPPED, flush=True)
+    return code
 
 
 def _free_port(settings: Settings) -> int:

@@ -1,26 +1,48 @@
-"""Runs whose process is gone: ended in the records, and their pool slots given back.
+"""Whether the process of a run lives, and what becomes of runs whose process is gone.
 
-Belongs here: runs that nobody watches. The daemon's run monitoring looks after the runs of the code server; a run of
-`make demo` or `dagster asset materialize` has no one, and when it is killed, Dagster would let it hold its pool slots
-for ever: the next run of the same kind would wait without a word.
+Belongs here: asking the worker itself, which is the one that knows, and runs that nobody watches. Not here: asking a
+code server for its runs (``launcher.py``).
+
+The daemon's run monitoring looks after runs, where there is a daemon. Without one nobody does: when ``make demo`` or
+``dagster asset materialize`` is killed, Dagster would let the run hold its pool slots for ever, and the next run of the
+same kind would wait without a word. So each run, when it begins, ends those that are gone.
 """
 
 from __future__ import annotations
 
 import os
 import socket
+import subprocess
+from pathlib import Path
 
-from dagster import DagsterInstance
-
-from taxi_assets.data_dir import process_is_alive
+from dagster import DagsterInstance, DagsterRun
 
 PROCESS_TAG = "taxi/process"
 """``host:pid`` of the process that executes a run."""
 
+BEGUN_TAG = "taxi/process_begun"
+"""When that process began, as the system writes it: numbers are given to other processes in time."""
+
 
 def name_process(instance: DagsterInstance, run_id: str) -> None:
     """Notes in the run's tags which process executes it."""
-    instance.add_run_tags(run_id, {PROCESS_TAG: f"{socket.gethostname()}:{os.getpid()}"})
+    pid = os.getpid()
+    instance.add_run_tags(run_id, {PROCESS_TAG: f"{socket.gethostname()}:{pid}", BEGUN_TAG: _begun(pid) or ""})
+
+
+def worker_of(run: DagsterRun) -> int | None:
+    """The process that executes a run, when the run has named it and it is one of this machine; it may be gone."""
+    host, _, pid = run.tags.get(PROCESS_TAG, "").rpartition(":")
+    return int(pid) if host == socket.gethostname() and pid.isdigit() else None
+
+
+def worker_lives(run: DagsterRun) -> bool | None:
+    """Whether the process that executes a run is there; None when that cannot be told from here."""
+    pid = worker_of(run)
+    if pid is None:
+        return None
+    begun, named = _begun(pid), run.tags.get(BEGUN_TAG)
+    return begun is not None and (not named or begun == named)
 
 
 def end_dead_runs(instance: DagsterInstance) -> list[str]:
@@ -34,10 +56,13 @@ def end_dead_runs(instance: DagsterInstance) -> list[str]:
         return []
     pools = [storage.get_concurrency_info(name) for name in storage.get_concurrency_keys()]
     waiting_or_running = {step.run_id for pool in pools for step in (*pool.claimed_slots, *pool.pending_steps)}
-    dead = sorted(run_id for run_id in waiting_or_running if _is_dead(instance, run_id))
-    for run_id in dead:
+    dead: list[str] = []
+    for run_id in sorted(waiting_or_running):
         run = instance.get_run_by_id(run_id)
-        if run is not None and not run.is_finished:
+        if run is None or worker_lives(run) is not False:
+            continue
+        dead.append(run_id)
+        if not run.is_finished:
             instance.report_run_failed(
                 run, "The process that executed this run is gone. Nothing is half done: run again"
             )
@@ -45,7 +70,19 @@ def end_dead_runs(instance: DagsterInstance) -> list[str]:
     return dead
 
 
-def _is_dead(instance: DagsterInstance, run_id: str) -> bool:
-    run = instance.get_run_by_id(run_id)
-    host, _, pid = (run.tags.get(PROCESS_TAG, "") if run else "").rpartition(":")
-    return host == socket.gethostname() and pid.isdigit() and not process_is_alive(int(pid))
+def _begun(pid: int) -> str | None:
+    """When a process of this machine began; None when there is none, or nothing but its exit code is left of it."""
+    try:
+        # Linux. After the name, which may hold anything but its end: the state, and 19 fields later the start.
+        state, *fields = (
+            Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+        )
+        begun = fields[18]
+    except OSError:
+        if Path("/proc/self/stat").exists():
+            return None
+        asked = subprocess.run(
+            ["/bin/ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+        )
+        state, _, begun = asked.stdout.strip().partition(" ")
+    return None if not state or state[0] in "ZX" else begun.strip()

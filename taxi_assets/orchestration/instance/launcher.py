@@ -1,17 +1,21 @@
 """Starting runs: each is a process of the code server, and this tells whether it is still there.
 
-Belongs here: what Dagster's default launcher lacks for run monitoring. Not here: when a run is started, or how often
-one is tried again (dagster.yaml).
+Belongs here: what Dagster's default launcher lacks: the health check of run monitoring, and reaching a worker that has
+outlived its code server. Not here: when a run is started, or how often one is tried again (dagster.yaml).
 
 Dagster's default launcher cannot say whether a run is alive. The code server reports runs of its own that crash, but
-when it is killed itself, its runs die with it and stay "started" for ever: nobody is left to report them. Asking the
-code server which runs it has settles it.
+when it is killed itself, its runs may die with it and stay "started" for ever, or live on, in which case none of them
+may be started a second time. The worker knows: its process is there or not. Only where it has not named itself yet, or
+is on another machine, the code server is asked which runs it has.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
+from contextlib import suppress
 from typing import Any
 
 from dagster import DagsterRun, DefaultRunLauncher, deserialize_value
@@ -25,6 +29,7 @@ from taxi_assets.orchestration.dagster_internals.launcher import (
     GetCurrentRunsResult,
     WorkerStatus,
 )
+from taxi_assets.orchestration.instance.dead_runs import worker_lives, worker_of
 
 SILENCE_SECONDS = 120.0
 """How long a code server may be silent before its runs count as dead: time to be started again and to load the project,
@@ -44,13 +49,20 @@ class CodeServerRunLauncher(DefaultRunLauncher):
         return True
 
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
-        """Asks the code server that was given the run whether it has it.
+        """Looks for the run's process; where that cannot be told from here, asks the code server that it was given to.
 
         Returns:
-            RUNNING: It has, or has been silent for less than ``SILENCE_SECONDS``, or the run was never given to a code
-            server (``make demo`` runs in its own process). NOT_FOUND: It does not know the run, so it was started after
-            the run was lost, or it has been silent for longer.
+            RUNNING: The process is there. NOT_FOUND: It is gone. Where that cannot be told, RUNNING: The code server
+            has the run, or has been silent for less than ``SILENCE_SECONDS``, or the run was never given to one.
+            NOT_FOUND: It does not know the run, so it was started after the run was lost, or it has been silent for
+            longer.
         """
+        lives = worker_lives(run)
+        if lives is not None:
+            process = f"process {worker_of(run)} of this machine, which executes the run"
+            if lives:
+                return CheckRunHealthResult(WorkerStatus.RUNNING, f"{process}, is there")
+            return CheckRunHealthResult(WorkerStatus.NOT_FOUND, f"{process}, is gone")
         address = run.tags.get(GRPC_INFO_TAG)
         if address is None:
             return CheckRunHealthResult(WorkerStatus.RUNNING, "not a run of a code server")
@@ -65,6 +77,24 @@ class CodeServerRunLauncher(DefaultRunLauncher):
             WorkerStatus.NOT_FOUND,
             "the code server was started anew and does not have this run: it died with the one before",
         )
+
+    def terminate(self, run_id: str) -> bool:
+        """Cancels a run: through its code server as Dagster does, else by telling the worker itself.
+
+        Returns:
+            Whether somebody was told.
+        """
+        with suppress(DagsterUserCodeUnreachableError):
+            if super().terminate(run_id):
+                return True
+        run = self._instance.get_run_by_id(run_id)
+        pid = worker_of(run) if run and not run.is_finished and worker_lives(run) else None
+        if pid is None:
+            return False
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGINT)
+            return True
+        return False
 
     def _silence(self, run_id: str) -> CheckRunHealthResult:
         now = time.monotonic()

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import GrpcServerTarget
 
 from taxi_assets.orchestration.instance import launcher as launcher_module
+from taxi_assets.orchestration.instance.dead_runs import BEGUN_TAG, PROCESS_TAG, worker_lives, worker_of
 from taxi_assets.orchestration.instance.launcher import CodeServerRunLauncher
 from taxi_assets_tests.support.dagster_processes import PROJECT_ROOT, DagsterProcess, wait_until
 
@@ -47,8 +49,9 @@ class LaunchedRun:
         return self.launcher.check_run_worker_health(self.record).status
 
 
-@pytest.fixture
-def launched(tmp_path: Path) -> Iterator[LaunchedRun]:
+@pytest.fixture(params=[False])
+def launched(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LaunchedRun]:
+    """A run; with True as its parameter it has named its process, as runs of the project do with their first step."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with instance_for_test(overrides={"run_launcher": LAUNCHER}, temp_dir=str(tmp_path)) as instance:
@@ -61,7 +64,7 @@ def launched(tmp_path: Path) -> Iterator[LaunchedRun]:
         server.start()
         try:
             wait_until(lambda: answers(port), "the code server on its port", SECONDS)
-            run = launch(instance, server, port, tmp_path / "release")
+            run = launch(instance, server, port, tmp_path / "release", named=request.param)
             yield run
             if not run.record.is_finished:
                 # Dagster waits for its runs when an instance goes.
@@ -76,7 +79,7 @@ def waiting_job_module() -> str:
     return waiting_job.__name__
 
 
-def launch(instance: DagsterInstance, server: DagsterProcess, port: int, release: Path) -> LaunchedRun:
+def launch(instance: DagsterInstance, server: DagsterProcess, port: int, release: Path, *, named: bool) -> LaunchedRun:
     target = GrpcServerTarget(host="127.0.0.1", port=port, socket=None, location_name="waiting")
     with WorkspaceProcessContext(instance, target) as process:
         workspace = process.create_request_context()
@@ -84,7 +87,7 @@ def launch(instance: DagsterInstance, server: DagsterProcess, port: int, release
         run = create_run_for_test(
             instance,
             job_name="waiting",
-            run_config={"ops": {"wait": {"config": {"until": str(release)}}}},
+            run_config={"ops": {"wait": {"config": {"until": str(release), "named": named}}}},
             remote_job_origin=job.get_remote_origin(),
             job_code_origin=job.get_python_origin(),
         )
@@ -93,6 +96,7 @@ def launch(instance: DagsterInstance, server: DagsterProcess, port: int, release
     assert isinstance(launcher, CodeServerRunLauncher)
     launched = LaunchedRun(instance, launcher, server, run.run_id, release)
     wait_until(lambda: launched.record.status is DagsterRunStatus.STARTED, "the run to start", SECONDS)
+    wait_until(lambda: not named or worker_of(launched.record), "the run to name its process", SECONDS)
     return launched
 
 
@@ -142,3 +146,53 @@ def test_a_code_server_that_is_told_to_stop_lets_its_run_finish(launched: Launch
     launched.release.touch()
     wait_until(lambda: process.poll() is not None, "the code server to end", SECONDS)
     assert launched.record.status is DagsterRunStatus.SUCCESS
+
+
+@pytest.mark.parametrize("launched", [True], indirect=True)
+def test_a_run_that_outlives_its_code_server_is_alive_and_can_be_cancelled(launched: LaunchedRun) -> None:
+    process = launched.server.process
+    assert process is not None
+    # The code server alone, and not the worker in its process group.
+    process.kill()
+    process.wait()
+    launched.server.start()
+    wait_until(lambda: launched.health() is WorkerStatus.RUNNING, "the worker is there", SECONDS)
+    # The new one has been asked, and does not know the run.
+    worker = worker_of(launched.record)
+    assert worker is not None
+    wait_until(lambda: launched.launcher.terminate(launched.run_id), "somebody to be told", SECONDS)
+    assert launched.record.status in (DagsterRunStatus.CANCELING, DagsterRunStatus.CANCELED)
+    wait_until(lambda: launched.record.status is DagsterRunStatus.CANCELED, "the end of the run", SECONDS)
+    wait_until(lambda: launched.health() is WorkerStatus.NOT_FOUND, "the end of its process", SECONDS)
+
+
+@pytest.mark.parametrize("launched", [True], indirect=True)
+def test_a_run_whose_process_is_gone_is_known_as_dead_at_once(launched: LaunchedRun) -> None:
+    worker = worker_of(launched.record)
+    assert worker is not None
+    launched.server.kill()
+    os.kill(worker, signal.SIGKILL) if worker_lives(launched.record) else None
+    answer = wait_until(
+        lambda: (
+            launched.health() is WorkerStatus.NOT_FOUND and launched.launcher.check_run_worker_health(launched.record)
+        ),
+        "the truth",
+        5,
+    )
+    assert answer.msg == f"process {worker} of this machine, which executes the run, is gone"
+
+
+def test_a_process_that_was_given_the_number_of_a_worker_is_not_taken_for_it() -> None:
+    ours = f"{socket.gethostname()}:{os.getpid()}"
+    with instance_for_test() as instance:
+        other = create_run_for_test(instance, tags={PROCESS_TAG: ours, BEGUN_TAG: "1"})
+        old = create_run_for_test(instance, tags={PROCESS_TAG: ours})
+        elsewhere = create_run_for_test(instance, tags={PROCESS_TAG: f"not-{ours}"})
+        assert [worker_lives(run) for run in (other, old, elsewhere)] == [False, True, None]
+
+
+def test_a_process_of_which_only_the_exit_code_is_left_is_gone() -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended, instance_for_test() as instance:
+        os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+        run = create_run_for_test(instance, tags={PROCESS_TAG: f"{socket.gethostname()}:{ended.pid}"})
+        assert worker_lives(run) is False

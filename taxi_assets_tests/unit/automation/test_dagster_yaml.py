@@ -37,6 +37,7 @@ def test_every_setting_is_what_dagster_takes_it_for(home: Path) -> None:
         assert instance.get_concurrency_config().run_queue_config.max_concurrent_runs == 2
         assert instance.global_op_concurrency_default_limit == 1
         assert instance.event_log_storage.get_pool_config().pool_granularity.value == "op"
+        assert instance.get_concurrency_config().pool_config.op_granularity_run_buffer == 1
         assert isinstance(instance.run_launcher, CodeServerRunLauncher)
         assert instance.run_launcher.supports_check_run_worker_health
         assert instance.run_monitoring_enabled
