@@ -119,6 +119,9 @@ def losses(month: TripMonth, data_dir: DataDir) -> Finding:
     """What was published and is not in the clean file: rejected lines, and values that could not be read."""
     found = find_losses(month, data_dir)
     clean, too_many = found.clean, found.too_many
+    figures = {"rejected": clean.rejected_rows, "of lines": clean.published_rows, **clean.unreadable}
+    if not found.any:
+        return Finding(passed=True, figures=figures)
     told = [
         f"{count:,} values of {column} ({found.unreadable_share(column):.2%})"
         for column, count in clean.unreadable.items()
@@ -130,9 +133,9 @@ def losses(month: TripMonth, data_dir: DataDir) -> Finding:
         "its place, or materialize what is downstream of this month by itself to have it as it is"
     )
     return Finding(
-        passed=not found.any,
+        passed=False,
         severity=AssetCheckSeverity.ERROR if too_many else AssetCheckSeverity.WARN,
-        figures={"rejected": clean.rejected_rows, "of lines": clean.published_rows, **clean.unreadable},
+        figures=figures,
         note=f"lost: {', '.join(told)}" + (f". {advice}" if too_many else ""),
     )
 

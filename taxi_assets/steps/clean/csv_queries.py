@@ -216,18 +216,16 @@ class CsvQueries:
         if self.line_end == r"\r\n":
             # Told CRLF, DuckDB takes the rest of a line's end, as in CR CR LF, for the begin of the next line's text.
             conditions.append("(c0 IS NULL OR c0 = '' OR ord(c0) NOT IN (10, 13))")
-        if self.layout.quoted:
-            # What begins with the end of a quoted text is the last piece of a record with a line break in it.
-            conditions.append("length(c0) - length(trim(c0, '\"')) IN (0, 2)")
         for column in self._columns():
             if column.required:
                 conditions.append(f"{_value_name(column)} IS NOT NULL")
             first, *others = (f"c{position}" for position in self._positions(column))
             # Two fields that mean the same: if both say something, it takes a second look whether they agree.
             conditions += [f"(trim({first}, '\"') = '' OR trim({other}, '\"') = '')" for other in others]
-            if column.type is ColumnType.TEXT and self.layout.quoted and not others:
-                # Other lengths tell of quotes inside a text.
-                conditions.append(f"length({first}) - length({_text_name(column)}) IN (0, 2)")
+            begins_line = self._positions(column)[0] == 0
+            if (column.type is ColumnType.TEXT or begins_line) and self.layout.quoted and not others:
+                # Other lengths tell of quotes inside a text, or of one that began in the line before.
+                conditions.append(f"strlen({first}) - strlen({_text_name(column)}) IN (0, 2)")
         return " AND ".join(conditions)
 
     def _sound_values(self) -> list[str]:
