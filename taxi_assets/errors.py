@@ -11,7 +11,7 @@ which ``taxi_assets/orchestration/assets/failures.py`` decides.
     │   ├── BrokenFileError        contents of a file: raw, clean, lake, landing
     │   ├── LayoutError            columns of a file or a table: clean, postgres, warehouse, landing
     │   ├── CountMismatchError     rows between two stages: clean, postgres, lake, warehouse
-    │   ├── StorageFullError       a disk: raw, clean, lake, postgres
+    │   ├── StorageFullError       a disk: raw, clean, lake, warehouse, postgres
     │   ├── StoreAccessError       a store that cannot be used as it is set up: postgres, lake, warehouse, Google's
     │   ├── StoreRejectedError     a store that rejects the request itself: lake and warehouse, both Google's
     │   └── NotMaterializedError   the step before: every layer after raw, load_trips, scan_trips
