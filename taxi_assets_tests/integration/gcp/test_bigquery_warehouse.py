@@ -7,11 +7,13 @@ one statement at a time.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import signal
 import threading
 import time
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -61,6 +63,11 @@ def load(place: GcpPlace, month: TripMonth, run_id: str = "") -> WarehouseMonth:
 
 def sums(place: GcpPlace, month: TripMonth) -> tuple[int, float | None]:
     return place.warehouse().count(month), place.warehouse().total(month, "total_amount")
+
+
+def zone_lookup(data_dir: DataDir, real_data: Path) -> RawFile:
+    path = real_data / "misc" / "taxi_zone_lookup.csv"
+    return replace(write_raw(data_dir, YELLOW, 1), path=path, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 def make_table(place: GcpPlace, name: str, schema: list[SchemaField], **attributes: object) -> None:
@@ -504,7 +511,7 @@ def test_what_something_else_made_is_left_alone(
 
 
 def test_a_zone_table_that_something_else_made_is_left_alone(gcp: GcpPlace, data_dir: DataDir, real_data: Path) -> None:
-    raw = RawFile(**{**write_raw(data_dir, YELLOW, 1).__dict__, "path": real_data / "misc" / "taxi_zone_lookup.csv"})
+    raw = zone_lookup(data_dir, real_data)
     gcp.rows("CREATE TABLE `{d}.taxi_zones` AS SELECT 1 AS locationid")
     with pytest.raises(LayoutError, match=r"taxi_zones exists as a table .* something else made it"):
         load_zones(raw, gcp.lake(), gcp.warehouse())
@@ -563,7 +570,7 @@ def test_a_month_that_is_not_in_the_lake_says_what_to_materialize(gcp: GcpPlace)
 
 
 def test_the_zone_lookup_is_loaded_typed(gcp: GcpPlace, data_dir: DataDir, real_data: Path) -> None:
-    raw = RawFile(**{**write_raw(data_dir, YELLOW, 1).__dict__, "path": real_data / "misc" / "taxi_zone_lookup.csv"})
+    raw = zone_lookup(data_dir, real_data)
     for _ in range(2):
         assert load_zones(raw, gcp.lake(), gcp.warehouse()).rows == 265
     assert gcp.rows("SELECT COUNT(*), MIN(locationid), MAX(locationid) FROM `{d}.taxi_zones`") == [(265, 1, 265)]
