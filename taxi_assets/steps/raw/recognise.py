@@ -114,7 +114,9 @@ def _column_names(path: Path, file_format: Format) -> list[str]:
             ) from error
     try:
         with open_text(path, file_format) as file:
-            header = file.readline(_LONGEST_HEADER)
+            header = b"\n"
+            while header and not header.strip(b"\r\n"):
+                header = file.readline(_LONGEST_HEADER)
     except (OSError, EOFError, zlib.error) as error:
         raise BrokenFileError(f"{path.name}: it starts like gzip but cannot be read: {shown(str(error))}") from error
     return [name.strip().strip('"') for name in header.decode("utf-8-sig", errors="replace").split(",")]
@@ -132,8 +134,7 @@ def _month_of_most_trips(path: Path, file_format: Format, names: list[str], pick
             fields = [f"field {number}" for number in range(len(names) + 4)]
             trips = connection.read_csv(
                 str(path),
-                header=False,
-                skiprows=1,
+                header=False,  # its line, wherever it is, holds no time and has no vote
                 delimiter=",",
                 quotechar='"',
                 columns=dict.fromkeys(fields, "VARCHAR"),

@@ -269,6 +269,13 @@ def test_columns_that_are_skipped_on_purpose_are_skipped_here_too(data_dir: Data
     assert recognise(dropped, frozenset({"tripid"})).month == TripMonth("yellow", "2019-01")
 
 
+@pytest.mark.parametrize("before", ["\n", "\r\n\r\n", "\ufeff"])
+def test_blank_lines_may_stand_before_the_header(before: str, data_dir: DataDir) -> None:
+    dropped = data_dir.landing / "export.csv"
+    dropped.write_text(f"{before}{YELLOW_2019}\n{YELLOW_TRIP}\n", encoding="utf-8", newline="")
+    assert recognise(dropped).month == TripMonth("yellow", "2019-01")
+
+
 def test_two_columns_that_differ_in_case_are_known_by_their_own_names(data_dir: DataDir) -> None:
     names, values = [*YELLOW_2019.split(","), "airport_fee", "Airport_fee"], [*YELLOW_TRIP.split(","), "1.25", ""]
     dropped = data_dir.landing / "export.parquet"
