@@ -85,8 +85,8 @@ class Part:
             self._process.kill()
             self._process.wait()
 
-    def tell(self, number: signal.Signals) -> bool:
-        """Sends a signal to it and to what it has started; False when nothing of that is there."""
+    def tell(self, number: int) -> bool:
+        """Sends a signal (0: none) to it and to what it has started; False when nothing of that is there."""
         if self._process is None:
             return False
         self._process.poll()
@@ -160,7 +160,7 @@ def _end(parts: list[Part]) -> None:
             for part in left:
                 if part.name == "webserver":
                     part.tell(signal.SIGKILL)
-        left = [part for part in left if part.tell(signal.Signals(0))]
+        left = [part for part in left if part.tell(0)]
     for part in left:
         part.tell(signal.SIGKILL)
 

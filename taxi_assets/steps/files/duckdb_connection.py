@@ -61,9 +61,15 @@ def working_connection(
     }
     try:
         with duckdb.connect(config=config) as connection, interruptible(), stopped_by(connection.interrupt):
+            draw_no_progress(connection)
             yield connection
     finally:
         shutil.rmtree(spill, ignore_errors=True)
+
+
+def draw_no_progress(connection: duckdb.DuckDBPyConnection) -> None:
+    """Keeps progress for whoever asks, and draws no bar, every step of which would stay in a run's output."""
+    connection.execute("SET enable_progress_bar_print = false")
 
 
 @contextmanager

@@ -30,6 +30,7 @@ from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.datasets.zones import FIRST_ZONE, LAST_ZONE
 from taxi_assets.errors import NotPublishedError
+from taxi_assets.steps.files.duckdb_connection import draw_no_progress
 from taxi_assets.steps.files.formats import Format
 from taxi_assets.steps.files.interrupts import stopped_by
 from taxi_assets.steps.sample import figures
@@ -134,6 +135,7 @@ class _Recipe:
         # A connection of its own: settings and temporary state are nobody else's. One thread, because a numbered
         # series is scanned by one; chunks run side by side instead.
         with duckdb.connect(config={"threads": 1}) as connection, stopped_by(connection.interrupt):
+            draw_no_progress(connection)
             return connection.sql(self._sql(lines)).to_arrow_table()
 
     def _sql(self, lines: range) -> str:
