@@ -21,6 +21,7 @@ from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import duckdb
@@ -185,8 +186,8 @@ class DuckDbWarehouse:
 
     def _build(self, built: Path) -> list[Path]:
         """Makes a catalogue, and returns the files that its views name."""
-        with duckdb.connect() as connection, self._errors(str(self._lake)):
-            connection.execute(f"ATTACH {literal(str(built))} AS built (STORAGE_VERSION {literal(STORAGE_VERSION)})")
+        with _attachable(built) as path, duckdb.connect() as connection, self._errors(str(self._lake)):
+            connection.execute(f"ATTACH {literal(str(path))} AS built (STORAGE_VERSION {literal(STORAGE_VERSION)})")
             connection.execute("USE built")
             named = self._create_views(connection)
             wanted = _definitions(connection, "built")
@@ -287,6 +288,18 @@ class DuckDbWarehouse:
             f"{place}: a file of the lake cannot be read ({said}); {self._catalogue} was left as it is. Materialize "
             "the lake asset of that month again"
         )
+
+
+@contextmanager
+def _attachable(database: Path) -> Generator[Path]:
+    """Where DuckDB can write the file, which then gets to its place: DuckDB puts ``.wal`` before a question mark."""
+    if "?" not in str(database):
+        yield database
+        return
+    with TemporaryDirectory(prefix="taxi_assets-") as folder:
+        elsewhere = Path(folder, database.name)
+        yield elsewhere
+        shutil.copyfile(elsewhere, database)
 
 
 def _source(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> tuple[str, frozenset[str]]:
