@@ -96,7 +96,7 @@ def _of_another_layout(text: bytes) -> Kind | None:
     for delimiter, name in _DELIMITERS.items():
         if line.count(delimiter) > line.count(","):
             return Kind(
-                f"text with {name} between its fields, not commas",
+                f"text with {name} between its fields",
                 "write it with commas: in pandas read_csv(FILE, sep=…).to_csv(…, index=False)",
             )
     return None

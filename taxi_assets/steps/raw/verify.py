@@ -35,6 +35,8 @@ MOST_TIMES_THE_SIZE = 64
 UNPACKED_IN_ANY_CASE = 1 << 28
 """Bytes below which nobody minds; small files of equal lines pack well."""
 
+_WORDS: dict[Format, str] = {"csv": "plain CSV", "csv.gz": "gzipped CSV", "parquet": "Parquet file"}
+
 # The stubs of isal declare its error as an instance.
 _GZIP_ERRORS = (EOFError, OSError, cast("type[Exception]", isal_zlib.IsalError))
 
@@ -85,15 +87,14 @@ def _check_format(head: bytes, file_format: Format, label: str) -> None:
             f"{label}: the file is empty (0 bytes). Nothing of it was kept; put the month's file in its place"
         )
     if format_of(head) != file_format:
-        promise = "not plain text" if file_format == "csv" else f"not a {file_format} file"
-        raise _other(head, label, f"{promise}, as its name promises")
+        raise _other(head, label, f"not the {_WORDS[file_format]} that its name promises")
     if file_format == "csv":
         _check_text(head, label)
 
 
 def _check_text(head: bytes, label: str) -> None:
     if kind_of(head) is not None:
-        raise _other(head, label, "not comma-separated text")
+        raise _other(head, label, f"not a {_WORDS['csv']}")
 
 
 def _other(head: bytes, label: str, promise: str) -> BrokenFileError:

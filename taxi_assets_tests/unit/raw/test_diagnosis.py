@@ -61,7 +61,7 @@ OTHERS: dict[str, tuple[bytes, str]] = {
     "HTML": (b"\r\n<!DOCTYPE html>\n<p>Sign in\n", "a web page"),
     "XML": (b"<?xml version='1.0'?>\n<Error>AccessDenied</Error>\n", "a web page"),
     "Git LFS": (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n", "a Git LFS pointer.*lfs pull"),
-    "tabs": (CSV.replace(",", "\t").encode(), "text with tabs between its fields"),
+    "tabs": (CSV.replace(",", "\t").encode(), "text with tabs between its fields, not .*; write it"),
     "semicolons": (CSV.replace(",", ";").encode(), "text with semicolons between its fields"),
     "pipes": (b"\n" + CSV.replace(",", "|").encode(), "text with pipes between its fields"),
     "carriage returns": (CSV.replace("\n", "\r").encode(), "lines end with a carriage return alone, .*; end its"),
@@ -81,7 +81,30 @@ def test_a_file_of_another_kind_is_named_as_what_it_is(
             verify(path, file_format, "yellow 2019-01 from /there")
         assert str(error.value).startswith("yellow 2019-01 from /there: ")
         assert str(error.value).isprintable()
+        assert str(error.value).count(" not ") == 1, "says once what it is not"
         assert len(str(error.value)) < 600
+
+
+@pytest.mark.parametrize(
+    ("content", "file_format", "sentence"),
+    [
+        (OTHERS["semicolons"][0], "csv", "this is text with semicolons between its fields, not a plain CSV; write it"),
+        (gzip.compress(OTHERS["zip"][0]), "csv.gz", "this is a zip archive, not a plain CSV; unpack it and put"),
+        (
+            OTHERS["carriage returns"][0],
+            "csv",
+            "this is text whose lines end with a carriage return alone, not a plain",
+        ),
+        (OTHERS["JSON"][0], "parquet", "this is JSON, not the Parquet file that its name promises; ask for"),
+        (OTHERS["UTF-32"][0], "csv.gz", "this is text in UTF-16 or UTF-32, not the gzipped CSV that its name promises"),
+    ],
+)
+def test_it_is_said_in_a_sentence(content: bytes, file_format: str, sentence: str, tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(content)
+    with pytest.raises(BrokenFileError) as error:
+        verify(path, file_format, "yellow 2019-01")
+    assert str(error.value).startswith(f"yellow 2019-01: {sentence}")
 
 
 @pytest.mark.parametrize(
@@ -95,8 +118,8 @@ def test_a_file_of_another_kind_is_named_as_what_it_is(
         (gzip.compress(CSV.encode()), "csv", "a gzip, not .*; name it .csv.gz"),
         (parquet(), "csv", "a Parquet file, not .*; name it .parquet"),
         (gzip.compress(parquet()), "csv.gz", "a Parquet file, not .*; name it .parquet"),
-        (CSV.encode(), "parquet", "not a parquet file"),
-        (CSV.encode(), "csv.gz", "not a csv.gz file"),
+        (CSV.encode(), "parquet", "this is not the Parquet file that its name promises; put"),
+        (CSV.encode(), "csv.gz", "this is not the gzipped CSV that its name promises; put"),
         (gzip.compress(CSV.encode()), "parquet", "a gzip, not .*; name it .csv.gz"),
         (b"", "csv", "empty"),
         (b"", "parquet", "empty"),

@@ -364,7 +364,7 @@ def test_a_refusal_is_final_and_said_so(
         pytest.param(gzip.compress(b"VendorID,trip\r\n"), "zero trips", id="header only"),
         pytest.param(CONTENT[:-100], "truncated or corrupt", id="truncated at the source"),
         pytest.param(b"<!DOCTYPE html><p>Sorry", "web page", id="web page in the file's place"),
-        pytest.param(csv_text(10), "not a csv.gz", id="text"),
+        pytest.param(csv_text(10), "not the gzipped CSV", id="text"),
     ],
 )
 def test_a_broken_file_does_not_take_the_place_of_a_good_one(
