@@ -14,6 +14,7 @@ from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.steps.files.formats import Format
 from taxi_assets.steps.files.raw_file import PublishedFile, RawFile, of_month
+from taxi_assets.steps.raw.fetch import fetch_month
 from taxi_assets.steps.raw.verify import verify
 
 YELLOW_2019 = (
@@ -68,10 +69,15 @@ def parquet_month(data_dir: DataDir, table: pa.Table, month: TripMonth = MONTH) 
     return raw_file(path, "parquet", month)
 
 
+def sample_file(folder: Path, dataset: str, month: str) -> Path:
+    """A synthetic month as it would be published."""
+    return fetch_month(TripMonth(dataset, month), "sample", DataDir(folder), sample_rows=60).raw.path
+
+
 def rows(path: Path) -> list[dict[str, Any]]:
     """All rows of a Parquet file, in its order."""
     with duckdb.connect() as connection:
-        result = connection.execute("SELECT * FROM read_parquet(?)", [glob_safe(path)])
+        result = connection.execute("SELECT * FROM read_parquet(?, hive_partitioning = false)", [glob_safe(path)])
         names = [column[0] for column in result.description or []]
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 

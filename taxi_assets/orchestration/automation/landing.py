@@ -1,7 +1,7 @@
 """The sensor ``landing``: a file dropped into ``TAXI_DATA_DIR/landing`` becomes a run of its month.
 
 Belongs here: waiting until a file is whole, moving it, asking for its run. Not here: telling what a file is
-(``taxi_assets/steps/raw/recognise.py``).
+(``taxi_assets/steps/clean/recognise.py``).
 
 The way of a file: ``landing/`` until its size and time stay the same over two ticks; then, under the name that TLC
 would give it, ``landing/accepted/<dataset>/``, which the run reads as it would read a source; or, when it is no month
@@ -15,6 +15,7 @@ import json
 from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -26,8 +27,10 @@ from taxi_assets.orchestration import names
 from taxi_assets.orchestration.automation.jobs import LOAD_JOBS
 from taxi_assets.orchestration.partitions import months_of
 from taxi_assets.orchestration.resources.local_files import LocalFiles
-from taxi_assets.steps.raw.recognise import LandedFile, recognise
 from taxi_assets.text import plain
+
+if TYPE_CHECKING:
+    from taxi_assets.steps.clean.recognise import LandedFile
 
 INTERVAL_SECONDS = 15
 """A file is left alone until it has not changed for this long."""
@@ -115,6 +118,8 @@ def _state(path: Path) -> str:
 
 
 def _place(path: Path, data_dir: DataDir, ignore: Set[str]) -> str:
+    from taxi_assets.steps.clean.recognise import recognise
+
     if path.is_symlink():
         # Unread: whoever may drop something here need not be allowed to read what this account can.
         return _set_aside(path, data_dir, f"{path.name}: it is a link, which is not followed; drop the file itself")

@@ -15,7 +15,7 @@ from typing import IO
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.errors import BrokenFileError
 from taxi_assets.steps.clean.encoding import decoded
-from taxi_assets.steps.files.formats import open_text
+from taxi_assets.steps.files.formats import Format, open_text
 from taxi_assets.steps.files.header import ColumnMap, map_columns
 from taxi_assets.steps.files.raw_file import RawFile
 
@@ -88,6 +88,16 @@ def read_csv_layout(raw: RawFile, dataset: Dataset, ignore: Set[str] = frozenset
             frozenset(row[position].strip('"') for row in rows if position < len(row)) for position in range(width)
         ),
     )
+
+
+def first_line(path: Path, file_format: Format) -> str:
+    """The first line that is not blank: the header, if it has one.
+
+    Raises:
+        BrokenFileError: The file has no lines, lines of a length that no trip has, or blank ones without end.
+    """
+    with open_text(path, file_format) as lines:
+        return _header(lines, path)[0]
 
 
 def _header(lines: IO[bytes], path: Path) -> tuple[str, int, int]:

@@ -93,14 +93,21 @@ class DateEvidence:
     in_month_if_month_first: int
 
     @property
-    def order(self) -> DateOrder:
-        """The order of the whole file. One date that fits one order only decides against the other."""
+    def order_by_numbers(self) -> DateOrder:
+        """The order as far as it is told without the month: one date that fits one order only decides for it."""
         if self.dates == 0:
             return DateOrder.UNKNOWN
         if self.day_first and self.month_first:
             return DateOrder.CONTRADICTORY
         if self.day_first != self.month_first:
             return DateOrder.DAY_FIRST if self.day_first else DateOrder.MONTH_FIRST
+        return DateOrder.UNDECIDED
+
+    @property
+    def order(self) -> DateOrder:
+        """The order of the whole file, by its numbers, else by its month."""
+        if (order := self.order_by_numbers) is not DateOrder.UNDECIDED:
+            return order
         if self.in_month_if_day_first != self.in_month_if_month_first:
             more_by_day = self.in_month_if_day_first > self.in_month_if_month_first
             return DateOrder.DAY_FIRST if more_by_day else DateOrder.MONTH_FIRST
