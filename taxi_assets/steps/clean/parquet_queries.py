@@ -99,23 +99,28 @@ class ParquetQueries:
     def _cannot_fail(self, column: Column) -> bool:
         """Of two columns that mean the same, one may contradict the other."""
         sources = self._sources(column)
-        is_time = column.type is ColumnType.TIME and not self._texts(column)
         return len(sources) == 1 and all(
-            cannot_fail(column, kind) or (is_time and place in self._within_calendar) for place, kind in sources
+            cannot_fail(column, kind, in_calendar=place in self._within_calendar) for place, kind in sources
         )
 
     @cached_property
     def _within_calendar(self) -> frozenset[int]:
         """Positions of the columns whose times are all of the years 1 to 9999, by the file's statistics.
 
-        To look at each time of four columns costs a sixth of the whole month.
+        To look at each time of four columns costs a sixth of the whole month. Nanoseconds are looked at: their
+        statistics do not tell what DuckDB reads as infinity from a moment of the year 2262.
         """
         from pyarrow import parquet
 
         footer = cast("Any", parquet.read_metadata(self.raw.path))
+        if footer.num_columns != len(self.types):
+            # It counts the parts of a nested column, which only a column that is skipped can be: positions differ.
+            return frozenset()
         groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
         return frozenset(
-            place for place in range(footer.num_columns) if all(_in_calendar(group.column(place)) for group in groups)
+            place
+            for place, kind in enumerate(self.types)
+            if kind == "TIMESTAMP" and all(_in_calendar(group.column(place)) for group in groups)
         )
 
     def date_evidence(self) -> str | None:
@@ -164,7 +169,7 @@ class ParquetQueries:
             return None
         readings: list[str] = []
         for place, kind in sources:
-            reading = from_type(column, f"c{place}", kind, self.notation)
+            reading = self._reading(column, place, kind)
             if reading is None:
                 name = shown(self.columns.header[place])
                 raise LayoutError(
@@ -173,6 +178,10 @@ class ParquetQueries:
                 )
             readings.append(reading)
         return readings[0] if len(readings) == 1 else f"coalesce({', '.join(readings)})"
+
+    def _reading(self, column: Column, place: int, kind: str) -> str | None:
+        """The value of ``column`` by the file's column at that position, which has that type."""
+        return from_type(column, f"c{place}", kind, self.notation, in_calendar=place in self._within_calendar)
 
     def _sources(self, column: Column) -> list[tuple[int, str]]:
         """Position and type of each of the file's columns that hold ``column``."""
@@ -206,8 +215,9 @@ class ParquetQueries:
         lost: list[str] = []
         readings: list[str] = []
         for place, kind in self._sources(column):
-            reading = f"({from_type(column, f'c{place}', kind, self.notation)})"
-            lost.append(f"(NOT {_is_blank(f'c{place}', kind)} AND {reading} IS NULL)")
+            reading = f"({self._reading(column, place, kind)})"
+            # A CASE, because of an AND both sides would be worked out for every row.
+            lost.append(f"CASE WHEN {reading} IS NULL THEN NOT {_is_blank(f'c{place}', kind)} ELSE false END")
             readings.append(f"upper({reading})" if column.type is ColumnType.TEXT else reading)
         first, *others = readings
         # Two columns that mean the same and differ: the first one's value is kept.

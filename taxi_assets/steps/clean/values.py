@@ -26,6 +26,8 @@ _BLANKS = "' \t\u00a0'"
 # Money as spreadsheets and people write it: $6.50, -$4.00, ($4.00), 1,009.75.
 _GROUPED = r"(\d{1,3}(,\d{3})+|\d*)(\.\d*)?"
 _MONEY = rf"-?\$?-?{_GROUPED}|\(\$?{_GROUPED}\)"
+_NOTHING = ", ".join(literal(word) for word in sorted(NOTHING))
+_LONGEST_NOTHING = max(map(len, NOTHING))
 _FIRST_TIME, _LAST_TIME = "TIMESTAMP '0001-01-01 00:00:00'", "TIMESTAMP '9999-12-31 23:59:59.999999'"
 """What text can say in four digits, BigQuery's DATETIME holds, and Python too. Postgres' calendar begins in 4713 BC."""
 _WHOLE_TYPES = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"})
@@ -55,8 +57,9 @@ PLAIN = Notation()
 
 def is_blank(text: str) -> str:
     """Whether a text says nothing: empty, blanks only, or a word for nothing."""
-    nothing = ", ".join(literal(word) for word in ("", *sorted(NOTHING)))
-    return f"upper(trim({text}, {_BLANKS})) IN ({nothing})"
+    trimmed = f"trim({text}, {_BLANKS})"
+    # To look a text up among ten costs as much as all the rest: only those that are short enough.
+    return f"CASE WHEN strlen({trimmed}) > {_LONGEST_NOTHING} THEN false ELSE upper({trimmed}) IN ('', {_NOTHING}) END"
 
 
 def words_of(column: Column) -> list[str]:
@@ -159,8 +162,8 @@ def _quick_text(column: Column, text: str, name: str, blank: str) -> Reading:
         return Reading(f"CASE WHEN {text} IN ({_meanings(column)}) THEN {text} END", f"({name} IS NOT NULL OR {blank})")
     unusual = (" ", "\t", "\u00a0", '"')
     plain = " AND ".join(f"NOT contains({text}, {literal(character)})" for character in unusual)
-    longest = max(map(len, NOTHING))
-    plain += f" AND (strlen({text}) > {longest} OR {blank} OR NOT {is_blank(text)})"
+    # Without blanks around it, a word for nothing needs no trimming.
+    plain += f" AND (strlen({text}) > {_LONGEST_NOTHING} OR upper({text}) NOT IN ({_NOTHING}))"
     return Reading(f"nullif({text}, '')", f"({plain} AND NOT contains({text}, chr(0)))")
 
 
@@ -172,8 +175,17 @@ def as_text(value: str, arrives_as: str) -> str | None:
     return {"VARCHAR": value, "BLOB": f"TRY(decode({value}))"}.get(arrives_as)
 
 
-def from_type(column: Column, value: str, arrives_as: str, notation: Notation = PLAIN) -> str | None:
+def from_type(
+    column: Column, value: str, arrives_as: str, notation: Notation = PLAIN, *, in_calendar: bool = False
+) -> str | None:
     """The value of ``column`` for a Parquet column of the DuckDB type ``arrives_as``.
+
+    Args:
+        column: What is read.
+        value: SQL expression of that type.
+        arrives_as: The type.
+        notation: How the file writes, where it writes text.
+        in_calendar: Whether its times are known to be of the years 1 to 9999.
 
     Returns:
         The expression, or None when no value of that type can be one of the column.
@@ -187,7 +199,7 @@ def from_type(column: Column, value: str, arrives_as: str, notation: Notation = 
             # A time with a zone is not one of these: TLC's wall clock has none, and to convert it would be a guess.
             time = f"TRY_CAST({value} AS TIMESTAMP)"
             in_range = f"CASE WHEN {time} BETWEEN {_FIRST_TIME} AND {_LAST_TIME} THEN {time} END"
-            return in_range if arrives_as in _TIME_TYPES else None
+            return (time if in_calendar else in_range) if arrives_as in _TIME_TYPES else None
         case ColumnType.CODE | ColumnType.INTEGER:
             return _whole_from_number(column, value, arrives_as)
         case ColumnType.NUMBER:
@@ -219,10 +231,12 @@ def rejection_reason() -> str:
     return f"CASE {cases} END"
 
 
-def cannot_fail(column: Column, arrives_as: str) -> bool:
+def cannot_fail(column: Column, arrives_as: str, *, in_calendar: bool = False) -> bool:
     """Whether every value of that type is one of the column, so that nothing needs counting."""
-    return arrives_as == NULL_TYPE or (
-        (column.type is ColumnType.NUMBER and arrives_as in _WHOLE_TYPES)
+    return (
+        arrives_as == NULL_TYPE
+        or (column.type is ColumnType.NUMBER and arrives_as in _WHOLE_TYPES)
+        or (column.type is ColumnType.TIME and in_calendar)
         or arrives_as == column.type.duckdb == "SMALLINT"
     )
 

@@ -6,14 +6,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pytest
 
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.codes import NOTHING
 from taxi_assets.datasets.months import TripMonth
+from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import BrokenFileError, LayoutError
 from taxi_assets.steps.clean.clean import clean_month
+from taxi_assets.steps.clean.parquet_queries import ParquetQueries, describe
 from taxi_assets.steps.files.clean_file import CleanFile
 from taxi_assets_tests.support.raw_months import MONTH, csv_month, parquet_month, rows, told
 
@@ -215,14 +218,19 @@ def test_a_file_whose_dates_have_no_one_order_is_an_error_that_says_so(
     [
         pa.array([-(2**63) + 1], pa.int64()).cast(pa.timestamp("us"), safe=False),  # -infinity to DuckDB
         pa.array([2**63 - 1], pa.int64()).cast(pa.timestamp("us"), safe=False),
+        pa.array([-(2**63) + 1], pa.int64()).cast(pa.timestamp("ns"), safe=False),
+        pa.array([2**63 - 1], pa.int64()).cast(pa.timestamp("ns"), safe=False),
         pa.array([-4800 * 31_556_952_000_000], pa.int64()).cast(pa.timestamp("us")),  # about 2831 BC
         pa.array([-9000 * 31_556_952_000_000], pa.int64()).cast(pa.timestamp("us")),  # about 7031 BC
         pa.array([9000 * 31_556_952_000], pa.int64()).cast(pa.timestamp("ms")),  # about 10970
         pa.array([-(2**31) + 1], pa.int32()).cast(pa.date32()),
         pa.array([2**31 - 1], pa.int32()).cast(pa.date32()),
     ],
-    ids=["-infinity", "infinity", "2831 BC", "7031 BC", "10970", "-infinite date", "infinite date"],
-)
+    ids=[
+        "-infinity", "infinity", "-infinite ns", "infinite ns", "2831 BC", "7031 BC", "10970", "-infinite date",
+        "infinite date",
+    ],
+)  # fmt: skip
 def test_a_time_that_no_store_holds_is_unreadable(time: pa.Array, name: str, data_dir: DataDir) -> None:
     table = {column: pa.concat_arrays([values] * 2) for column, values in PARQUET_TRIP.items()}
     good = pa.array([datetime.fromisoformat("2019-01-01 00:00:00")]).cast(time.type)
@@ -232,6 +240,25 @@ def test_a_time_that_no_store_holds_is_unreadable(time: pa.Array, name: str, dat
         assert [row["reason"] for row in rows(clean.rejected_path)] == ["unreadable_pickup_time"]
     else:
         assert (clean.unreadable, rows(clean.path)[1][name]) == ({name: 1}, None)
+
+
+@pytest.mark.parametrize("year", [2019, 9999, 10970])
+def test_times_are_looked_at_one_by_one_only_where_the_footer_does_not_tell_their_years(
+    year: int, data_dir: DataDir
+) -> None:
+    time = pa.array([(year - 1970) * 31_556_952_000_000], pa.int64()).cast(pa.timestamp("us"))
+    raw = parquet_month(data_dir, pa.table({**PARQUET_TRIP, "tpep_dropoff_datetime": time}))
+    with duckdb.connect() as connection:
+        queries = ParquetQueries.of(raw, describe(connection, raw.path), DATASETS["yellow"])
+    dropoff = DATASETS["yellow"].column("tpep_dropoff_datetime")
+    assert (dropoff in queries.fallible()) is ("BETWEEN" in str(queries.value(dropoff))) is (year > 9999)
+
+
+def test_the_parts_of_a_nested_column_that_is_skipped_do_not_vouch_for_the_times_beside_it(data_dir: DataDir) -> None:
+    table = {"details": pa.array([{"a": 1, "b": 2}]), **PARQUET_TRIP}
+    table["tpep_dropoff_datetime"] = pa.array([2**63 - 1], pa.int64()).cast(pa.timestamp("us"), safe=False)
+    clean = clean_month(parquet_month(data_dir, pa.table(table)), data_dir, ignore={"details"})
+    assert (clean.unreadable, clean.skipped) == ({"tpep_dropoff_datetime": 1}, ("details",))
 
 
 def test_text_in_binary_columns_is_read_when_it_is_utf_8(data_dir: DataDir) -> None:
