@@ -91,14 +91,14 @@ def recognise(path: Path, ignore: Set[str] = frozenset()) -> LandedFile:
         draw_no_progress(connection)
         candidates = _datasets_with_its_columns(path, file_format, ignore, connection)
         if named:
-            dataset, month = named.group(1).lower(), named.group(2)
+            dataset = named.group(1).lower()
             if dataset not in candidates:
                 raise LayoutError(f"{path.name}: its name says {dataset}, its columns are those of {candidates[0]}")
-            return LandedFile(TripMonth(dataset, month), file_format, "by its name")
+            return LandedFile(TripMonth(dataset, named.group(2)), file_format, "by its name")
         raw = _as_raw(path, file_format, DATASETS[candidates[0]])
         of_format = _trips_of_parquet if file_format == "parquet" else _trips_of_csv
         month = _month_of_most(of_format(raw, ignore, connection), raw, connection)
-    return LandedFile(TripMonth(raw.month.dataset, month), file_format, "by its contents")
+    return LandedFile(month, file_format, "by its contents")
 
 
 def _format(path: Path) -> Format:
@@ -185,7 +185,7 @@ def _trips_of_parquet(raw: RawFile, ignore: Set[str], connection: duckdb.DuckDBP
     return _Trips(queries.date_evidence(), lambda order: replace(queries, notation=Notation(order)).trips())
 
 
-def _month_of_most(trips: _Trips, raw: RawFile, connection: duckdb.DuckDBPyConnection) -> str:
+def _month_of_most(trips: _Trips, raw: RawFile, connection: duckdb.DuckDBPyConnection) -> TripMonth:
     """The month in which most of the first trips began; a few clocks are years off."""
     order = DateOrder.UNKNOWN
     if trips.date_evidence:
@@ -199,7 +199,13 @@ def _month_of_most(trips: _Trips, raw: RawFile, connection: duckdb.DuckDBPyConne
     }
     months = sorted(set(elected.values()))
     if len(months) == 1:
-        return months[0]
+        try:
+            return TripMonth(raw.month.dataset, months[0])
+        except ValueError as error:  # 1970-01, which zeros become
+            raise LayoutError(
+                f"{raw.path.name}: most of its trips began in {months[0]}, of which no dataset has a file, so its "
+                f"pickup times ({pickup}) are not as they were published"
+            ) from error
     name = f"{raw.month.dataset}_tripdata_{{}}.{raw.format}"
     if months:
         raise LayoutError(

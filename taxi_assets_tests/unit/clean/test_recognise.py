@@ -264,6 +264,14 @@ def test_dates_in_both_orders_leave_the_vote_to_the_others(tmp_path: Path) -> No
     assert recognise(dropped).month == MONTH
 
 
+@pytest.mark.parametrize("month", ["0001-01", "1970-01", "9999-12"])
+def test_a_month_that_no_file_can_be_of_is_an_error_like_others(month: str, tmp_path: Path) -> None:
+    dropped = tmp_path / "export.csv"
+    dropped.write_text(export(f"{month}-01 00:00:00"), encoding="utf-8")
+    with pytest.raises(LayoutError, match=f"export.csv: most of its trips began in {month}, of which no dataset"):
+        recognise(dropped)
+
+
 def test_a_column_of_a_type_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     table = pa.table({name: pa.nulls(1) for name in EXPORT.split(",")})
     zoned = pa.array([0], pa.timestamp("us", "UTC"))
