@@ -87,7 +87,8 @@ def recognise(path: Path, ignore: Set[str] = frozenset()) -> LandedFile:
     """
     file_format = _format(path)
     named = _NAME.search(path.name)
-    with errors_explained(path, path.parent), duckdb.connect() as connection:
+    whole = "Nothing was loaded of it; fetch it once more, and drop it when it is whole"
+    with errors_explained(path, path.parent, advice=whole), duckdb.connect() as connection:
         draw_no_progress(connection)
         candidates = _datasets_with_its_columns(path, file_format, ignore, connection)
         if named:

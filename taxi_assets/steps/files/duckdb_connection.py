@@ -37,6 +37,8 @@ _NOT_ABOUT_A_FILE = (
 )
 """What DuckDB says of whoever stops it, of this machine, and of our own SQL."""
 
+_ADVICE = "What was made of it before is untouched; look at the file, then materialize its asset again"
+
 
 @contextmanager
 def working_connection(
@@ -73,7 +75,7 @@ def draw_no_progress(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 @contextmanager
-def errors_explained(path: Path, folder: Path) -> Generator[None]:
+def errors_explained(path: Path, folder: Path, *, advice: str = _ADVICE) -> Generator[None]:
     """Turns what DuckDB and Arrow say of a file that is read, or of a full disk, into our errors.
 
     An interrupt is none of them, and is let through.
@@ -81,6 +83,7 @@ def errors_explained(path: Path, folder: Path) -> Generator[None]:
     Args:
         path: The file that is read.
         folder: Where files are written.
+        advice: What was kept of a file that cannot be read, and what to do.
 
     Raises:
         StorageFullError: A disk, quota or size limit is exhausted.
@@ -96,8 +99,7 @@ def errors_explained(path: Path, folder: Path) -> Generator[None]:
             raise
         said = shown(str(error).partition("\n")[0] or type(error).__name__)
         raise BrokenFileError(
-            f"{path}: it cannot be read ({said}), so it is damaged or not what its name says. What was made of it "
-            "before is untouched; look at the file, then materialize its asset again"
+            f"{path}: it cannot be read ({said}), so it is damaged or not what its name says. {advice}"
         ) from error
 
 

@@ -95,7 +95,7 @@ def test_a_file_called_by_another_dataset_s_name_is_not_loaded_as_that(made: Pat
         ),
         ("notes.txt", b"buy milk\n", LayoutError, "these columns are not those of"),
         ("broken.csv.gz", b"\x1f\x8b\x08\x00 not gzip at all", BrokenFileError, "starts like gzip"),
-        ("broken.parquet", b"PAR1 and no footer", BrokenFileError, "it cannot be read"),
+        ("broken.parquet", b"PAR1 and no footer", BrokenFileError, "it cannot be read .*; fetch it once more"),
         ("month.zip", b"PK\x03\x04 and more", BrokenFileError, "this is a zip archive; unpack it"),
         ("de.csv", YELLOW_2019.replace(",", ";").encode(), BrokenFileError, "text with semicolons .*; write it with"),
         ("word.csv", f"{YELLOW_2019}\n{YELLOW_TRIP}".encode("utf-16"), BrokenFileError, "text in UTF-16"),
