@@ -1,11 +1,13 @@
 """Where local files lie: the one place that turns a month into a path below ``TAXI_DATA_DIR``.
 
-Belongs here: names of folders and files, and the atomic way to give a finished file its name. Not here: what is
+Belongs here: names of folders and files, and the atomic way to give a finished file its name, one
+writer at a time. Not here: what is
 in the files.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import Generator
@@ -15,6 +17,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from taxi_assets.datasets.months import TripMonth
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,30 @@ class DataDir:
     def postgres(self) -> Path:
         """The embedded PostgreSQL cluster, its log, and the file with its password."""
         return self.root / "postgres"
+
+
+@contextmanager
+def one_writer(folder: Path, stem: str, *, busy: str) -> Generator[None]:
+    """Holds what is made of ``stem`` in ``folder`` against other threads and processes; waits for whoever has it.
+
+    Args:
+        folder: Gets the lock, ``.<stem>.lock``; made when it is not there.
+        stem: Of the files.
+        busy: Said once when somebody has it.
+    """
+    from filelock import FileLock, Timeout
+
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / f".{stem}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        logger.info("%s; waiting for it to end", busy)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager

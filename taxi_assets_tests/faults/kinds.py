@@ -13,13 +13,13 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 
 import psutil
 import psycopg
 
 from taxi_assets_tests.faults.scene import Scene
 from taxi_assets_tests.faults.work import LAYERS, Plan, start
+from taxi_assets_tests.support.damage import flip_a_bit
 from taxi_assets_tests.support.http_source import Answer, ClaimLength, DropAfter, Fault, HoldAfter, RunBefore, web_page
 
 SECONDS = {"raw": 0.15, "clean": 0.6, "postgres": 0.6, "lake": 0.2, "warehouse": 0.5}
@@ -164,18 +164,6 @@ def clock_jumps(scene: Scene) -> None:
             os.utime(path, (moment, moment))
     scene.publish_next()
     scene.outcomes.append(start(scene.place, Plan(clock=scene.dice.uniform(-1e8, 1e8))).end())
-
-
-def flip_a_bit(path: Path, dice: random.Random) -> None:
-    """In place, so that it also changes under the file's other names, as on a disk; its times stay."""
-    status = path.stat()
-    with path.open("r+b") as file:
-        at = dice.randrange(status.st_size)
-        file.seek(at)
-        [byte] = file.read(1)
-        file.seek(at)
-        file.write(bytes([byte ^ 1 << dice.randrange(8)]))
-    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def _forget_clean(scene: Scene) -> None:

@@ -65,7 +65,7 @@ def write_clean(
 
 def footer_of(clean: CleanFile) -> str:
     """What a clean file's footer says of it."""
-    elsewhere = ("month", "path", "rejected_path", "unchanged")
+    elsewhere = ("month", "path", "rejected_path", "sha256", "unchanged")
     return json.dumps({name: value for name, value in vars(clean).items() if name not in elsewhere})
 
 

@@ -51,6 +51,12 @@ def published_file(path: Path, file_format: Format) -> PublishedFile:
     )
 
 
+def csv_of_trips(trips: int, *, bad: int = 0) -> str:
+    """Yellow trips that differ in what they cost, and lines that are none."""
+    lines = [YELLOW_TRIP.replace("9.95", f"{number}.95") for number in range(trips)]
+    return "\n".join([YELLOW_2019, *lines, *["bad"] * bad, ""])
+
+
 def csv_month(data_dir: DataDir, text: str | bytes, month: TripMonth = MONTH, *, packed: bool = False) -> RawFile:
     """Publishes a text as the month's CSV."""
     content = text.encode() if isinstance(text, str) else text

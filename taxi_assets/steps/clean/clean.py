@@ -19,8 +19,9 @@ from typing import Any
 
 import duckdb
 
-from taxi_assets.data_dir import DataDir, published_atomically, remove_leftovers
+from taxi_assets.data_dir import DataDir, one_writer, published_atomically, remove_leftovers
 from taxi_assets.datasets.columns import Column
+from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import BrokenFileError, CountMismatchError
 from taxi_assets.steps.clean.csv_layout import read_csv_layout
@@ -31,11 +32,19 @@ from taxi_assets.steps.clean.line_numbers import blank_lines_query
 from taxi_assets.steps.clean.parquet_queries import ParquetQueries, describe
 from taxi_assets.steps.clean.rules import fingerprint
 from taxi_assets.steps.clean.values import Notation
-from taxi_assets.steps.files.clean_file import FOOTER_KEY, CleanFile, clean_file_of, read_clean
+from taxi_assets.steps.files.clean_file import (
+    CLEAN_SHA256,
+    FOOTER_KEY,
+    CleanFile,
+    clean_file_of,
+    is_as_cleaned,
+    read_clean,
+)
 from taxi_assets.steps.files.disk import disk_errors_explained
 from taxi_assets.steps.files.duckdb_connection import errors_explained, reporting, working_connection
 from taxi_assets.steps.files.progress import OnProgress, no_progress
 from taxi_assets.steps.files.raw_file import RawFile
+from taxi_assets.steps.files.same_file import sha256_of
 from taxi_assets.steps.files.sql import literal, parquet_scan
 from taxi_assets.steps.raw.as_fetched import as_fetched
 from taxi_assets.text import shown
@@ -67,16 +76,19 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Figures:
-    """What a pass found out."""
+    """What a pass found out, and the query of the rejected lines."""
 
     rows: int
     rejected_rows: int
     unreadable: Mapping[str, int]
     skipped: tuple[str, ...]
+    rejected_lines: str = _NO_REJECTED_LINES
 
 
 _NO_ROWS = _Figures(0, 0, {}, ())
 """For a file that no footer is read of."""
+
+_NOTHING_MORE: Mapping[str, str] = {}
 
 
 def clean_month(
@@ -89,6 +101,10 @@ def clean_month(
     on_progress: OnProgress = no_progress,
 ) -> CleanFile:
     """Makes the month's clean and rejected files from its raw file; does nothing when they are made already.
+
+    A clean file whose bytes changed on this disk is made again: it is hashed before it is called unchanged, and its
+    hash stands in the footer of the rejected file, which is therefore written last. Equal rows may
+    be other bytes, as threads put a file together, so the later of two runs waits, and finds the month made.
 
     The rejected file takes its name first. After a kill between the two, the footers' ids differ, so that
     :func:`read_clean` does not know the month, and the next run makes both again.
@@ -107,38 +123,41 @@ def clean_month(
     Raises:
         LayoutError: The file's columns are not those of the dataset.
         BrokenFileError: The file cannot be read, is not what was fetched, or its lines are rejected, all or most of
-            very many. Those are kept
-            in ``DataDir.given_up``.
+            very many. Those are kept in ``DataDir.given_up``.
         FileChangedError: Another run replaced the raw file meanwhile.
         CountMismatchError: Lines of the file would be in neither or in both files.
         StorageFullError: The disk is full.
         StoreAccessError: This account may not read the raw file or write the others.
     """
     month, identity = raw.month, content_id(raw, ignore)
-    current = read_clean(month, data_dir)
-    if current is not None and current.content_id == identity:
-        return replace(current, unchanged=True)
-    clean_path, rejected_path = data_dir.clean(month), data_dir.rejected(month)
-    with disk_errors_explained(str(month), clean_path.parent):
-        remove_leftovers(clean_path)
-        remove_leftovers(rejected_path)
-        clean_path.parent.mkdir(parents=True, exist_ok=True)
+    if (current := _made_already(month, data_dir, identity)) is not None:
+        return current
+    clean_path, rejected_path, given_up = data_dir.clean(month), data_dir.rejected(month), data_dir.given_up(month)
     with (
         disk_errors_explained(str(month), clean_path.parent),
-        errors_explained(raw.path, clean_path.parent),
-        published_atomically(clean_path) as clean_file,
-        working_connection(clean_path, threads=threads, memory_limit=memory_limit) as connection,
-        published_atomically(rejected_path) as rejected_file,
-        as_fetched(raw),
+        one_writer(clean_path.parent, month.stem, busy=f"{month}: another run is cleaning it"),
     ):
-        # A filter moved below the projection would parse every value twice. And statistics that show no NULL would make
-        # the column REQUIRED in the footer, so that months of one table differ: every column is to be OPTIONAL.
-        connection.execute("SET disabled_optimizers = 'filter_pushdown,statistics_propagation'")
-        given_up = data_dir.given_up(month)
-        making = _Making(raw, identity, ignore, connection, clean_file, rejected_file, given_up, on_progress)
-        figures = making.from_parquet() if raw.format == "parquet" else making.from_csv()
-    given_up.unlink(missing_ok=True)
-    result = clean_file_of(month, data_dir, making.footer(figures))
+        if (current := _made_already(month, data_dir, identity)) is not None:
+            return current
+        remove_leftovers(clean_path)
+        remove_leftovers(rejected_path)
+        with (
+            errors_explained(raw.path, clean_path.parent),
+            published_atomically(clean_path) as clean_file,
+            working_connection(clean_path, threads=threads, memory_limit=memory_limit) as connection,
+            published_atomically(rejected_path) as rejected_file,
+            as_fetched(raw),
+        ):
+            # A filter moved below the projection would parse every value twice. And statistics that show no NULL would
+            # make the column REQUIRED in the footer, so that months of one table differ: all are to be OPTIONAL.
+            connection.execute("SET disabled_optimizers = 'filter_pushdown,statistics_propagation'")
+            making = _Making(raw, identity, ignore, connection, clean_file, rejected_file, given_up, on_progress)
+            figures = making.from_parquet() if raw.format == "parquet" else making.from_csv()
+            with clean_file.open("rb") as written:
+                sha256 = sha256_of(written)
+            making.copy_rejected(figures, sha256)
+        given_up.unlink(missing_ok=True)
+    result = clean_file_of(month, data_dir, {**making.footer(figures), "sha256": sha256})
     logger.info(
         "%s: %s clean, %s rejected of %s",
         month,
@@ -149,6 +168,17 @@ def clean_month(
     if result.skipped:
         logger.info("%s: columns that were not read: %s", month, ", ".join(result.skipped))
     return result
+
+
+def _made_already(month: TripMonth, data_dir: DataDir, identity: str) -> CleanFile | None:
+    """The month, when it is clean in the version that is wanted and its bytes are those that were written."""
+    current = read_clean(month, data_dir)
+    if current is None or current.content_id != identity:
+        return None
+    if is_as_cleaned(current):
+        return replace(current, unchanged=True)
+    logger.warning("%s: %s was changed on this disk, and is made again", month, current.path)
+    return None
 
 
 def content_id(raw: RawFile, ignore: Set[str] = frozenset()) -> str:
@@ -215,7 +245,6 @@ class _Making:
             sound = self._copy_sound_trips(queries, all_sound)
         if sound != self.raw.published_rows:
             return self._judge_doubtful_lines(queries, sound)
-        self._copy(_NO_REJECTED_LINES, self.rejected_file, all_sound)
         return all_sound
 
     def _copy_sound_trips(self, queries: CsvQueries, figures: _Figures) -> int:
@@ -238,7 +267,6 @@ class _Making:
         self._must_add_up(figures)
         if figures.rows == 0:
             raise self._give_up(self._numbered(judging), judging.dates)
-        self._copy(self._numbered(judging), self.rejected_file, figures)
         sound_file = self._beside("sound")
         self.clean_file.rename(sound_file)
         try:
@@ -247,7 +275,7 @@ class _Making:
             self._copy(f"{sound_trips} UNION ALL ({salvaged_trips})", self.clean_file, figures)
         finally:
             sound_file.unlink()
-        return figures
+        return replace(figures, rejected_lines=self._numbered(judging))
 
     def _judge(self, queries: CsvQueries, at_most: int | None = None) -> CsvQueries:
         """Makes the table of doubtful lines, or of the first of them, and returns the queries that it was made by."""
@@ -287,8 +315,11 @@ class _Making:
             raise self._give_up(queries.rejected_rows(), dates)
         with reporting(self.connection, self.raw.bytes, self.on_progress):
             self._copy(queries.trips(), self.clean_file, figures)
-        self._copy(queries.rejected_rows() if rejected else _NO_REJECTED_LINES, self.rejected_file, figures)
-        return figures
+        return replace(figures, rejected_lines=queries.rejected_rows()) if rejected else figures
+
+    def copy_rejected(self, figures: _Figures, clean_sha256: str) -> None:
+        """Writes the rejected lines, when the clean file is finished and hashed."""
+        self._copy(figures.rejected_lines, self.rejected_file, figures, {CLEAN_SHA256: clean_sha256})
 
     def footer(self, figures: _Figures) -> dict[str, Any]:
         """What both footers keep: all of :class:`CleanFile` that paths do not tell."""
@@ -304,12 +335,13 @@ class _Making:
             "skipped": figures.skipped,
         }
 
-    def _copy(self, query: str, path: Path, figures: _Figures) -> int:
-        """Writes a query's rows as Parquet and returns how many they were."""
-        footer = json.dumps(self.footer(figures))
+    def _copy(self, query: str, path: Path, figures: _Figures, more: Mapping[str, str] = _NOTHING_MORE) -> int:
+        """Writes a query's rows as Parquet, figures and more in its footer, and returns how many they were."""
+        footer = {FOOTER_KEY: json.dumps(self.footer(figures)), **more}
+        key_values = ", ".join(f"{key}: {literal(value)}" for key, value in footer.items())
         written = self.connection.execute(
             f"COPY ({query}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd, "
-            f"ROW_GROUP_SIZE {ROW_GROUP_ROWS}, KV_METADATA {{{FOOTER_KEY}: {literal(footer)}}})"
+            f"ROW_GROUP_SIZE {ROW_GROUP_ROWS}, KV_METADATA {{{key_values}}})"
         ).fetchone()
         return int(written[0]) if written else 0
 

@@ -1,12 +1,14 @@
 """A month's clean Parquet as the next layers find it: its figures, and the footer that keeps them.
 
-Belongs here: what ``clean`` hands on, and reading it back. Not here: how it is made.
+Belongs here: what ``clean`` hands on, reading it back, and whether it still is what was made. Not here: how it is made.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -16,12 +18,15 @@ from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import BrokenFileError
 from taxi_assets.steps.files.disk import disk_error, is_not_allowed
 from taxi_assets.steps.files.formats import parquet_rows
-from taxi_assets.steps.files.same_file import changed
+from taxi_assets.steps.files.same_file import HeldFile, changed, sha256_of
 from taxi_assets.steps.files.sql import identifier, parquet_scan
 from taxi_assets.text import shown
 
 FOOTER_KEY = "taxi_assets"
 """What the figures are kept under in the Parquet footer."""
+
+CLEAN_SHA256 = "clean_sha256"
+"""What the hash of the clean file is kept under in the footer of the rejected one: no file can hold its own."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,8 @@ class CleanFile:
         unreadable: For each optional column, how many values could not be read and became NULL.
         skipped: Columns of the raw file that were not read: nameless ones, row labels, those of
             ``TAXI_IGNORE_COLUMNS``.
+        sha256: Of the clean file, hexadecimal; None where an earlier version made it, or it was taken from the lake and
+            has no rejected file beside it.
         unchanged: This call found the month already clean and did nothing.
     """
 
@@ -57,6 +64,7 @@ class CleanFile:
     synthetic: bool
     unreadable: dict[str, int]
     skipped: tuple[str, ...] = ()
+    sha256: str | None = None
     unchanged: bool = False
 
 
@@ -70,11 +78,11 @@ def read_clean(month: TripMonth, data_dir: DataDir) -> CleanFile | None:
     Raises:
         StoreAccessError: This account may not read them.
     """
-    clean, rejected = _read_footer(data_dir.clean(month)), _read_footer(data_dir.rejected(month))
-    if clean is None or clean != rejected:
+    clean, beside_rejected = _read_footer(data_dir.clean(month)), _key_values(data_dir.rejected(month))
+    if clean is None or clean != _figures(beside_rejected):
         return None
     try:
-        return clean_file_of(month, data_dir, clean)
+        return clean_file_of(month, data_dir, {**clean, "sha256": _hash_of_clean(beside_rejected)})
     except (KeyError, TypeError):
         return None
 
@@ -107,6 +115,54 @@ def must_be_in_hand(file: Any, clean: CleanFile) -> None:
         raise changed(clean.path)
 
 
+def is_as_cleaned(clean: CleanFile) -> bool:
+    """Whether a clean file can be read to its end and has the bytes that were written, as far as its hash is known."""
+    try:
+        with clean.path.open("rb") as file:
+            return clean.sha256 in {None, sha256_of(file)}
+    except OSError:
+        return False
+
+
+@contextmanager
+def as_cleaned(clean: CleanFile, holding: HeldFile[Any]) -> Generator[None]:
+    """What is read from the clean file in this block is what was cleaned; else an error, whatever the block says.
+
+    The file is hashed by a thread of its own while the block reads it, from the same open file.
+
+    Raises:
+        FileChangedError: Another run has cleaned the month anew.
+        BrokenFileError: The file was changed on this disk.
+    """
+    with ThreadPoolExecutor(1, "clean-sha256") as pool:
+        hashing = pool.submit(holding.sha256)
+        try:
+            yield
+        except Exception as error:
+            must_be_as_cleaned(clean, hashing.result(), error)
+            raise
+        must_be_as_cleaned(clean, hashing.result())
+
+
+def must_be_as_cleaned(clean: CleanFile, sha256: str, cause: Exception | None = None) -> None:
+    """Compares the hash of what was read with that of what was cleaned, as far as that is known.
+
+    Raises:
+        FileChangedError: They differ, as another run has cleaned the month anew since.
+        BrokenFileError: They differ. The next run of clean finds that too, and makes the file anew.
+    """
+    if clean.sha256 in {None, sha256}:
+        return
+    if _hash_of_clean(_key_values(clean.rejected_path)) != clean.sha256:
+        raise changed(clean.path) from cause
+    month = clean.month
+    raise BrokenFileError(
+        f"{clean.path}: it is not what was cleaned (SHA-256 {sha256} instead of {clean.sha256}): it was changed on "
+        f"this disk. Nothing of it was published; materialize clean/{month.table} {month.month} again, which makes the "
+        "file anew, and what follows"
+    ) from cause
+
+
 def clean_file_of(month: TripMonth, data_dir: DataDir, footer: Mapping[str, Any]) -> CleanFile:
     """The file that a footer tells of, under its own names here."""
     figures: dict[str, Any] = {**footer, "skipped": tuple(footer.get("skipped", ()))}
@@ -114,22 +170,37 @@ def clean_file_of(month: TripMonth, data_dir: DataDir, footer: Mapping[str, Any]
 
 
 def _read_footer(file: Path | BinaryIO) -> dict[str, Any] | None:
-    """What a file's footer keeps, or None when it is not a finished file of ours."""
+    """The figures that a file's footer keeps, or None when it is not a finished file of ours."""
+    return _figures(_key_values(file))
+
+
+def _figures(key_values: Mapping[bytes, bytes]) -> dict[str, Any] | None:
+    try:
+        return json.loads(key_values[FOOTER_KEY.encode()])
+    except (KeyError, ValueError):
+        return None
+
+
+def _hash_of_clean(key_values: Mapping[bytes, bytes]) -> str | None:
+    found = key_values.get(CLEAN_SHA256.encode())
+    return None if found is None else found.decode(errors="replace")
+
+
+def _key_values(file: Path | BinaryIO) -> Mapping[bytes, bytes]:
+    """What a file's footer keeps beside the columns; nothing when it is not there or not Parquet."""
     from pyarrow import parquet
 
     try:
         if isinstance(file, Path) and not file.is_file():
-            return None
-        metadata = cast("dict[bytes, bytes] | None", cast("Any", parquet.read_metadata(file)).metadata)
-        footer: dict[str, Any] = json.loads((metadata or {})[FOOTER_KEY.encode()])
+            return {}
+        return cast("dict[bytes, bytes] | None", cast("Any", parquet.read_metadata(file)).metadata) or {}
     except OSError as error:
         # Of the system, unless it has no number: then it is Arrow's about what is in the file.
         if isinstance(file, Path) and is_not_allowed(error):
             raise disk_error(file.name, file.parent, error, str(error)) from error
-        return None
-    except (KeyError, ValueError):
-        return None
-    return footer
+        return {}
+    except ValueError:
+        return {}
 
 
 def rows_of(month: TripMonth, data_dir: DataDir) -> tuple[int, int]:

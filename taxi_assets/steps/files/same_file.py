@@ -56,6 +56,12 @@ class HeldFile(Generic[_File]):
     file: _File
     identity: tuple[int, int, int, int]
 
+    def sha256(self) -> str:
+        """Of all its bytes, as in :func:`sha256_of`; others may read the open file at positions meanwhile."""
+        with os.fdopen(os.dup(self.file.fileno()), "rb") as again:
+            again.seek(0)
+            return sha256_of(again)
+
     def must_be_the_same(self) -> None:
         """Sees that the name means this very file, with the bytes that it had.
 

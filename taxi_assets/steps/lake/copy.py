@@ -12,7 +12,7 @@ from pathlib import Path
 
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import BrokenFileError, CountMismatchError, NotMaterializedError
-from taxi_assets.steps.files.clean_file import CleanFile, must_be_in_hand
+from taxi_assets.steps.files.clean_file import CleanFile, must_be_as_cleaned, must_be_in_hand
 from taxi_assets.steps.files.disk import disk_errors_explained
 from taxi_assets.steps.files.formats import parquet_rows
 from taxi_assets.steps.files.progress import OnProgress, no_progress
@@ -70,7 +70,8 @@ def copy_month(raw: RawFile, clean: CleanFile, lake: Lake, *, on_progress: OnPro
         on_progress: Told about bytes of both files together.
 
     Raises:
-        BrokenFileError: The clean month was not made from this raw file, or that is not what was fetched.
+        BrokenFileError: The clean month was not made from this raw file, or one of the two was changed on this
+            disk.
         FileChangedError: Another run replaced one of the two meanwhile.
         StoreUnavailableError: The lake cannot be reached, or another run wrote the same month at the same time.
             Each object is whole: the previous one or the new one.
@@ -89,6 +90,8 @@ def copy_month(raw: RawFile, clean: CleanFile, lake: Lake, *, on_progress: OnPro
     ):
         with raw_file.open("rb") as file:
             must_be_as_fetched(raw, sha256_of(file))
+        with clean_file.open("rb") as file:
+            must_be_as_cleaned(clean, sha256_of(file))
         must_be_in_hand(clean_file, clean)
         raw_put, clean_put = _put_both(raw, raw_file, clean, clean_file, lake, on_progress)
     older = [name for name in lake.names(raw_name(month.dataset, f"{month.stem}.")) if name != raw_object]

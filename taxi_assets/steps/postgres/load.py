@@ -33,7 +33,7 @@ from psycopg import sql
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import CountMismatchError
-from taxi_assets.steps.files.clean_file import CleanFile, must_be_in_hand
+from taxi_assets.steps.files.clean_file import CleanFile, as_cleaned, must_be_in_hand
 from taxi_assets.steps.files.disk import disk_errors_explained
 from taxi_assets.steps.files.progress import OnProgress, no_progress
 from taxi_assets.steps.files.same_file import held
@@ -95,7 +95,8 @@ def load_month(
 
     Raises:
         LayoutError: The file or the table has other columns than the registry.
-        BrokenFileError: The file cannot be read, or holds a value that Postgres does not take.
+        BrokenFileError: The file cannot be read, was changed on this disk since it was made, or holds a value that
+            Postgres does not take.
         CountMismatchError: Not all rows arrived; the old month is kept.
         StoreAccessError: The server refuses this user, or the file may not be read.
         StoreUnavailableError: The server went away, or readers held the table for all of ``swap_patience``.
@@ -118,7 +119,6 @@ def load_month(
     with disk_errors_explained(str(month), clean.path.parent), held(clean.path, open_at_positions) as holding:
         file = OpenedFile(clean.path, holding.file)
         check_layout(file, dataset)
-        must_be_in_hand(file.handle, clean)
         with connection(conninfo, application_name=application_name) as server:
             prepare(server, [dataset])
             with _only_one(server, month):
@@ -126,16 +126,18 @@ def load_month(
                 unchanged = _holds(server, clean)
                 if not unchanged:
                     with _stand_alone_table(server, names) as table:
-                        copied = copy_parquet(
-                            file,
-                            dataset,
-                            in_partitions(table),
-                            conninfo,
-                            application_name=application_name,
-                            streams=streams,
-                            on_progress=on_progress,
-                        )
-                        _all_rows_arrived(copied.rows, clean)
+                        with as_cleaned(clean, holding):
+                            must_be_in_hand(file.handle, clean)
+                            copied = copy_parquet(
+                                file,
+                                dataset,
+                                in_partitions(table),
+                                conninfo,
+                                application_name=application_name,
+                                streams=streams,
+                                on_progress=on_progress,
+                            )
+                            _all_rows_arrived(copied.rows, clean)
                         indexes = _finish(server, table, clean)
                         holding.must_be_the_same()
                         swap_in(server, names, table, indexes, swap_patience)

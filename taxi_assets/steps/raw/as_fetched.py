@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from taxi_assets.errors import BrokenFileError, CountMismatchError, TaxiAssetsError
 from taxi_assets.steps.files.raw_file import PublishedFile, RawFile
-from taxi_assets.steps.files.same_file import changed, held, sha256_of
+from taxi_assets.steps.files.same_file import changed, held
 from taxi_assets.steps.raw.destination import RawDestination
 from taxi_assets.steps.raw.sources import ZONES, FileRequest
 from taxi_assets.steps.raw.verify import verify
@@ -32,7 +32,7 @@ def as_fetched(raw: PublishedFile) -> Generator[None]:
         BrokenFileError: It is not what was fetched. Its manifest is removed, so that the next run fetches it again.
     """
     with held(raw.path, lambda path: path.open("rb")) as holding, ThreadPoolExecutor(1, "raw-sha256") as pool:
-        hashing = pool.submit(sha256_of, holding.file)
+        hashing = pool.submit(holding.sha256)
         try:
             yield
         except CountMismatchError as error:

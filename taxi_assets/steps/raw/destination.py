@@ -13,9 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from taxi_assets.data_dir import published_atomically, remove_leftovers
+from taxi_assets.data_dir import one_writer, published_atomically, remove_leftovers
 from taxi_assets.errors import BrokenFileError
 from taxi_assets.steps.files.formats import FORMATS, Format
 from taxi_assets.steps.files.raw_file import PublishedFile, manifest_path, manifest_text, read_manifest
@@ -53,17 +51,8 @@ class RawDestination:
     @contextmanager
     def locked(self) -> Generator[None]:
         """Holds the place against other threads and processes; waits for whoever has it."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.folder / f".{self.request.stem}.lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            logger.info("%s: another run is fetching it; waiting for it to end", self.request.label)
-            lock.acquire()
-        try:
+        with one_writer(self.folder, self.request.stem, busy=f"{self.request.label}: another run is fetching it"):
             yield
-        finally:
-            lock.release()
 
     def current(self) -> PublishedFile | None:
         """The file that is published, hashed to its last byte, or None: then it is to be fetched."""

@@ -16,17 +16,21 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.columns import Column, ColumnType
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.embedded_postgres.server import EmbeddedPostgres
 from taxi_assets.errors import BrokenFileError, CountMismatchError, FileChangedError, LayoutError
+from taxi_assets.steps.clean.clean import clean_month
 from taxi_assets.steps.files.clean_file import CleanFile
 from taxi_assets.steps.files.progress import OnProgress, no_progress
 from taxi_assets.steps.postgres import load as load_postgres
 from taxi_assets.steps.postgres.load import count_month, load_month, sum_month
 from taxi_assets.steps.postgres.tables import prepare_database
 from taxi_assets_tests.support.clean_months import clean_table, sorted_rows, with_rows, write_clean
+from taxi_assets_tests.support.damage import rot_parquet
+from taxi_assets_tests.support.raw_months import csv_month, csv_of_trips
 
 YELLOW = DATASETS["yellow"]
 JANUARY = TripMonth("yellow", "2019-01")
@@ -261,6 +265,27 @@ def test_a_damaged_file_is_named_and_the_old_month_stays(postgres: str, tmp_path
     assert str(bad.path) in str(raised.value)
     assert count_month(postgres, JANUARY) == 1000
     assert tables_of_partitions(postgres) == ["yellow_tripdata_2019_01"]
+
+
+@pytest.mark.parametrize("decodes", [True, False], ids=["decodes to other values", "cannot be decoded"])
+def test_a_file_that_rotted_since_it_was_cleaned_is_not_loaded_and_cleaning_heals_it(
+    postgres: str, tmp_path: Path, decodes: bool
+) -> None:
+    load_month(write_clean(tmp_path, JANUARY, 1000), postgres)
+    data_dir = DataDir(tmp_path)
+    raw = csv_month(data_dir, csv_of_trips(2_000))
+    clean = clean_month(raw, data_dir)
+    wanted = pc.sum(pq.read_table(clean.path)["total_amount"]).as_py()
+    rot_parquet(clean.path, decodes=decodes)
+
+    with pytest.raises(BrokenFileError, match=f"{clean.path.name}: it is not what was cleaned"):
+        load_month(clean, postgres)
+    assert count_month(postgres, JANUARY) == 1000
+    assert tables_of_partitions(postgres) == ["yellow_tripdata_2019_01"]
+
+    load_month(clean_month(raw, data_dir), postgres)
+    assert count_month(postgres, JANUARY) == 2_000
+    assert sum_month(postgres, JANUARY, "total_amount") == pytest.approx(wanted)
 
 
 def replace_file(clean: CleanFile, newer: CleanFile) -> None:

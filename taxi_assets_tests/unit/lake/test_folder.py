@@ -19,11 +19,14 @@ from taxi_assets.errors import (
     NotMaterializedError,
     StoreAccessError,
 )
+from taxi_assets.steps.clean.clean import clean_month
 from taxi_assets.steps.lake.copy import LakeMonth, copy_month, fetch_clean, has_bytes, lake_rows
 from taxi_assets.steps.lake.folder import FolderLake
 from taxi_assets.steps.lake.lake import clean_name, raw_name
 from taxi_assets_tests.support.clean_months import footer_of
+from taxi_assets_tests.support.damage import rot_parquet
 from taxi_assets_tests.support.lake_months import GREEN, YELLOW, replace_file, write_clean, write_month, write_raw
+from taxi_assets_tests.support.raw_months import csv_month, csv_of_trips
 
 
 @pytest.fixture
@@ -158,6 +161,20 @@ def test_a_raw_file_that_rotted_does_not_reach_the_lake(data_dir: DataDir, lake:
     with pytest.raises(BrokenFileError, match="not what was fetched"):
         copy_month(raw, clean, lake)
     assert contents(data_dir.lake) == {}
+
+
+def test_a_clean_file_that_rotted_does_not_reach_the_lake(data_dir: DataDir, lake: FolderLake) -> None:
+    raw = csv_month(data_dir, csv_of_trips(500))
+    clean = clean_month(raw, data_dir)
+    copy_month(raw, clean, lake)
+    rot_parquet(clean.path, decodes=True)  # the lake's object too: it is a link
+
+    with pytest.raises(BrokenFileError, match="not what was cleaned"):
+        copy_month(raw, clean, lake)
+
+    healed = clean_month(raw, data_dir)
+    copy_month(raw, healed, lake)
+    assert (lake.root / clean_name(YELLOW)).read_bytes() == healed.path.read_bytes()
 
 
 def test_a_clean_file_that_was_replaced_since_it_was_looked_at_is_not_copied_under_its_name(

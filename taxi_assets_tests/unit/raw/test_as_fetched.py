@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +16,7 @@ from taxi_assets.steps.clean.clean import clean_month
 from taxi_assets.steps.files.raw_file import RawFile, manifest_path, read_raw
 from taxi_assets.steps.raw.as_fetched import as_fetched
 from taxi_assets.steps.raw.fetch import FetchedMonth, fetch_month
+from taxi_assets_tests.support.damage import flip_a_bit
 from taxi_assets_tests.support.published_files import MONTH
 from taxi_assets_tests.support.raw_months import rows
 
@@ -30,15 +30,6 @@ def data_dir(tmp_path: Path) -> DataDir:
 
 def fetched(data_dir: DataDir) -> FetchedMonth:
     return fetch_month(MONTH, "sample", data_dir, sample_rows=2_000)
-
-
-def flip_a_bit(path: Path, seed: int) -> None:
-    """As a disk does: same size, same time."""
-    times = path.stat()
-    content = bytearray(path.read_bytes())
-    content[random.Random(seed).randrange(20, len(content))] ^= 1 << seed % 8
-    path.write_bytes(content)
-    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
 def edit(data_dir: DataDir, change: Edit, *, checksum: bool) -> None:
@@ -55,7 +46,7 @@ def edit(data_dir: DataDir, change: Edit, *, checksum: bool) -> None:
 def test_a_flipped_bit_is_found_by_cleaning_and_healed_by_the_next_run(data_dir: DataDir, seed: int) -> None:
     raw = fetched(data_dir).raw
     sound = rows(clean_month(raw, DataDir(data_dir.root / "sound")).path)
-    flip_a_bit(raw.path, seed)
+    flip_a_bit(raw.path, random.Random(seed))
 
     with pytest.raises(BrokenFileError, match=r"it is not what was fetched \(SHA-256.*fetches the file anew"):
         clean_month(raw, data_dir)
@@ -72,7 +63,7 @@ def test_a_flipped_bit_is_found_and_healed_by_fetching(data_dir: DataDir) -> Non
     raw = fetched(data_dir).raw
     assert fetched(data_dir).unchanged
     whole = raw.path.read_bytes()
-    flip_a_bit(raw.path, seed=1)
+    flip_a_bit(raw.path, random.Random(1))
     assert not fetched(data_dir).unchanged
     assert raw.path.read_bytes() == whole
     assert fetched(data_dir).unchanged
