@@ -29,8 +29,8 @@ GCP = {
 CHECKS = {
     "raw": {"no_rows_missing": True, "published_count": False, "unproven_count": False},
     "clean": {"every_line_accounted_for": True, "contents_as_registered": True, "losses": True, "oddities": False},
-    "postgres": {"rows_equal_clean": True, "zones_are_known": False},
-    "lake": {"rows_equal_clean": True},
+    "postgres": {"rows_equal_clean": True, "totals_equal_clean": True, "zones_are_known": False},
+    "lake": {"rows_equal_clean": True, "totals_equal_clean": True},
     "warehouse": {"rows_equal_clean": True, "totals_equal_clean": True},
 }
 

@@ -52,6 +52,7 @@ def test_every_check_passes_or_warns_on_months_as_published(graph: Graph) -> Non
         ("clean", "every_line_accounted_for"),
         ("clean", "contents_as_registered"),
         ("postgres", "rows_equal_clean"),
+        ("postgres", "totals_equal_clean"),
     ):
         evaluation = graph.check(layer, "yellow", name)
         assert evaluation.passed, (name, evaluation.description)
@@ -164,6 +165,26 @@ def test_rows_deleted_by_a_person_come_back_and_the_check_tells_until_then(graph
     assert graph.run("yellow", "2019-01").success
     assert rows_by_month(graph.conninfo, "yellow_tripdata") == landed
     assert graph.metadata("postgres", "yellow", "2019-01")["unchanged"] is False
+
+
+def test_values_changed_by_a_person_are_told_and_go_with_the_month(graph: Graph) -> None:
+    graph.run("yellow", "2019-01")
+    with psycopg.connect(graph.conninfo) as connection:
+        connection.execute(
+            "UPDATE yellow_tripdata SET total_amount = total_amount + 1 "
+            "WHERE ctid IN (SELECT ctid FROM yellow_tripdata LIMIT 1)"
+        )
+    assert not graph.run("yellow", "2019-01", layers=["postgres"]).success
+    assert graph.check("postgres", "yellow", "rows_equal_clean").passed
+    told = graph.check("postgres", "yellow", "totals_equal_clean")
+    assert not told.passed
+    assert "values were changed there" in (told.description or "")
+
+    # As the check's sentence says.
+    with psycopg.connect(graph.conninfo) as connection:
+        connection.execute("DELETE FROM yellow_tripdata WHERE file_month = '2019-01-01'")
+    assert graph.run("yellow", "2019-01", layers=["postgres"]).success
+    assert graph.check("postgres", "yellow", "totals_equal_clean").passed
 
 
 def test_a_manifest_that_was_edited_blocks_postgres(graph: Graph) -> None:

@@ -24,7 +24,7 @@ from taxi_assets.orchestration.resources.local_files import LocalFiles
 from taxi_assets.orchestration.resources.postgres import Postgres
 from taxi_assets.orchestration.resources.warehouse import WarehouseResource
 from taxi_assets.steps.files.clean_file import clean_rows, total_of
-from taxi_assets.steps.lake.copy import lake_rows
+from taxi_assets.steps.lake.copy import lake_rows, lake_total
 
 ZONES_ARE_KNOWN = MonthCheck(
     "zones_are_known",
@@ -38,21 +38,28 @@ CENTS_PER_MILLION_ROWS = 0.01
 
 
 def postgres_checks(dataset: Dataset) -> AssetChecksDefinition:
-    """Row parity of ``postgres/<dataset>_tripdata`` with ``clean``, which blocks, and zones, which warn."""
+    """Parity of ``postgres/<dataset>_tripdata`` with ``clean``, which blocks, and zones, which warn."""
     key = POSTGRES.key(dataset.table)
     rows = rows_equal_clean(f"Rows of the month in public.{dataset.table}")
+    total = totals_equal_clean(dataset, "in Postgres")
 
     @multi_asset_check(
-        name=f"check_postgres_{dataset.table}", specs=[rows.spec(key), ZONES_ARE_KNOWN.spec(key)], can_subset=True
+        name=f"check_postgres_{dataset.table}",
+        specs=[check.spec(key) for check in (rows, *total, ZONES_ARE_KNOWN)],
+        can_subset=True,
     )
     def check_postgres(
         context: AssetCheckExecutionContext, postgres: Postgres, files: LocalFiles
     ) -> Iterator[AssetCheckResult]:
-        from taxi_assets.steps.postgres.load import count_month
+        from taxi_assets.steps.postgres.load import count_month, sum_month
 
         conninfo = postgres.conninfo()
         functions: dict[MonthCheck, CheckFunction] = {
             rows: same_rows(key, files.data_dir, lambda month: count_month(conninfo, month)),
+            **{
+                check: same_total(key, files.data_dir, column, lambda month, name: sum_month(conninfo, month, name))
+                for check, column in total.items()
+            },
             ZONES_ARE_KNOWN: lambda month: known_zones(conninfo, month),
         }
         yield from results(context, dataset, files.data_dir, functions)
@@ -61,52 +68,48 @@ def postgres_checks(dataset: Dataset) -> AssetChecksDefinition:
 
 
 def lake_check(dataset: Dataset) -> AssetChecksDefinition:
-    """The blocking row parity of ``lake/<dataset>_tripdata`` with ``clean``."""
+    """The blocking parity of ``lake/<dataset>_tripdata`` with ``clean``."""
     key = LAKE.key(dataset.table)
     rows = rows_equal_clean("Rows in the lake's Parquet, by its own footer")
+    total = totals_equal_clean(dataset, "in the lake's Parquet")
 
-    @multi_asset_check(name=f"check_lake_{dataset.table}", specs=[rows.spec(key)])
+    @multi_asset_check(
+        name=f"check_lake_{dataset.table}", specs=[check.spec(key) for check in (rows, *total)], can_subset=True
+    )
     def check_lake(
         context: AssetCheckExecutionContext, lake: LakeResource, files: LocalFiles
     ) -> Iterator[AssetCheckResult]:
         opened = lake.open()
-        compare = same_rows(key, files.data_dir, lambda month: lake_rows(opened, month))
-        yield from results(context, dataset, files.data_dir, {rows: compare})
+        functions: dict[MonthCheck, CheckFunction] = {
+            rows: same_rows(key, files.data_dir, lambda month: lake_rows(opened, month)),
+            **{
+                check: same_total(key, files.data_dir, column, lambda month, name: lake_total(opened, month, name))
+                for check, column in total.items()
+            },
+        }
+        yield from results(context, dataset, files.data_dir, functions)
 
     return check_lake
 
 
 def warehouse_checks(dataset: Dataset) -> AssetChecksDefinition:
-    """Parity of ``warehouse/<dataset>_tripdata`` with ``clean``: rows, and the summed total where there is one."""
+    """The blocking parity of ``warehouse/<dataset>_tripdata`` with ``clean``."""
     key = WAREHOUSE.key(dataset.table)
     rows = rows_equal_clean("Rows of the month in the warehouse")
-    total = MonthCheck(
-        "totals_equal_clean",
-        f"sum({dataset.total}) in the warehouse = in the clean file, to a cent per million rows.",
-        blocking=True,
-    )
-    checks = (rows, total) if dataset.total else (rows,)
+    total = totals_equal_clean(dataset, "in the warehouse")
 
     @multi_asset_check(
-        name=f"check_warehouse_{dataset.table}", specs=[check.spec(key) for check in checks], can_subset=True
+        name=f"check_warehouse_{dataset.table}", specs=[check.spec(key) for check in (rows, *total)], can_subset=True
     )
     def check_warehouse(
         context: AssetCheckExecutionContext, warehouse: WarehouseResource, files: LocalFiles
     ) -> Iterator[AssetCheckResult]:
-        opened, data_dir = warehouse.open(), files.data_dir
-
-        def same_total(month: TripMonth) -> Finding:
-            column = dataset.total or ""
-            expected, found = total_of(month, data_dir, column), opened.total(month, column)
-            allowed = CENTS_PER_MILLION_ROWS * max(1.0, clean_rows(month, data_dir) / 1_000_000)
-            return Finding(
-                passed=(found is None and expected is None) or abs((found or 0.0) - (expected or 0.0)) <= allowed,
-                figures={"clean": expected, "warehouse": found, "allowed difference": allowed},
-                note=f"sum({column}) is {found} in the warehouse and {expected} in the clean file",
-            )
-
-        functions: dict[MonthCheck, CheckFunction] = {rows: same_rows(key, data_dir, opened.count), total: same_total}
-        yield from results(context, dataset, data_dir, functions)
+        opened = warehouse.open()
+        functions: dict[MonthCheck, CheckFunction] = {
+            rows: same_rows(key, files.data_dir, opened.count),
+            **{check: same_total(key, files.data_dir, column, opened.total) for check, column in total.items()},
+        }
+        yield from results(context, dataset, files.data_dir, functions)
 
     return check_warehouse
 
@@ -127,6 +130,33 @@ def same_rows(asset: AssetKey, data_dir: DataDir, count: Callable[[TripMonth], i
             figures={"clean": expected, layer: found},
             note=f"{layer} has {found:,} rows of this month, its clean file {expected:,}; materialize "
             f"{asset.to_user_string()} of this month again",
+        )
+
+    return compare
+
+
+def totals_equal_clean(dataset: Dataset, where: str) -> dict[MonthCheck, str]:
+    """The check of the money that every store has, and the column that it adds up; none for fhv, which has no money."""
+    if not dataset.total:
+        return {}
+    sentence = f"sum({dataset.total}) {where} = in the clean file, to a cent per million rows."
+    return {MonthCheck("totals_equal_clean", sentence, blocking=True): dataset.total}
+
+
+def same_total(
+    asset: AssetKey, data_dir: DataDir, column: str, total: Callable[[TripMonth, str], float | None]
+) -> CheckFunction:
+    """Compares what ``total`` adds up in the store with the same column of the month's clean file."""
+    layer = asset.path[0]
+
+    def compare(month: TripMonth) -> Finding:
+        expected, found = total_of(month, data_dir, column), total(month, column)
+        allowed = CENTS_PER_MILLION_ROWS * max(1.0, clean_rows(month, data_dir) / 1_000_000)
+        return Finding(
+            passed=(found is None and expected is None) or abs((found or 0.0) - (expected or 0.0)) <= allowed,
+            figures={"clean": expected, layer: found, "allowed difference": allowed},
+            note=f"sum({column}) is {found} in {layer} and {expected} in the clean file, so values were changed there; "
+            f"remove the month there, then materialize {asset.to_user_string()} of this month again",
         )
 
     return compare

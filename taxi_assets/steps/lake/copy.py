@@ -7,8 +7,12 @@ Belongs here: how a month gets to a lake. Not here: what a lake is (``lake.py``)
 from __future__ import annotations
 
 import logging
+import math
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import BrokenFileError, CountMismatchError, NotMaterializedError
@@ -20,6 +24,7 @@ from taxi_assets.steps.files.raw_file import RawFile
 from taxi_assets.steps.files.same_file import pinned, sha256_of
 from taxi_assets.steps.lake.lake import Lake, PutResult, clean_name, raw_name
 from taxi_assets.steps.raw.as_fetched import must_be_as_fetched
+from taxi_assets.text import shown
 
 logger = logging.getLogger(__name__)
 
@@ -163,14 +168,8 @@ def lake_rows(lake: Lake, month: TripMonth) -> int:
         CountMismatchError: The object's metadata promises another number.
     """
     name = clean_name(month)
-    with lake.open(name) as stream:
-        try:
-            rows = parquet_rows(stream)
-        except ValueError as error:  # pyarrow.ArrowInvalid is one
-            raise BrokenFileError(
-                f"{name}: the lake's object is not a Parquet file ({error}); materialize lake/{month.table} "
-                f"{month.month} again"
-            ) from error
+    with lake.open(name) as stream, _whole_parquet(name, month):
+        rows = parquet_rows(stream)
     info = lake.stat(name)
     promised = info.metadata.get("rows") if info else None
     if promised is not None and int(promised) != rows:
@@ -191,3 +190,31 @@ def fetch_clean(lake: Lake, month: TripMonth, local: Path, *, on_progress: OnPro
         raise NotMaterializedError(
             f"{month}: {clean_name(month)} is not in the lake; materialize lake/{month.table} of this month"
         )
+
+
+def lake_total(lake: Lake, month: TripMonth, column: str) -> float | None:
+    """Sum of a number column over the clean object, of which no other column is read; None when it has no values.
+
+    Raises:
+        NotMaterializedError: The month is not in the lake.
+        BrokenFileError: The object is not a Parquet file, or a damaged one.
+    """
+    from pyarrow import compute, parquet
+
+    name = clean_name(month)
+    with lake.open(name) as stream, _whole_parquet(name, month):
+        batches: Any = parquet.ParquetFile(stream).iter_batches(columns=[column])
+        sums = [cast("Any", compute).sum(batch.column(0)).as_py() for batch in batches]
+    values = [value for value in sums if value is not None]
+    return math.fsum(values) if values else None
+
+
+@contextmanager
+def _whole_parquet(name: str, month: TripMonth) -> Generator[None]:
+    try:
+        yield
+    except (ValueError, NotImplementedError) as error:  # what pyarrow's errors about a file derive from
+        raise BrokenFileError(
+            f"{name}: the lake's object is not a Parquet file, or a damaged one ({shown(str(error))}); materialize "
+            f"lake/{month.table} {month.month} again"
+        ) from error

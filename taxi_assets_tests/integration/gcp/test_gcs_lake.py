@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import pyarrow.parquet as pq
 import pytest
 
 from taxi_assets.data_dir import DataDir
@@ -23,7 +24,7 @@ from taxi_assets.errors import (
     StoreRejectedError,
     StoreUnavailableError,
 )
-from taxi_assets.steps.lake.copy import copy_month, fetch_clean, lake_rows
+from taxi_assets.steps.lake.copy import copy_month, fetch_clean, lake_rows, lake_total
 from taxi_assets.steps.lake.lake import clean_name, raw_name
 from taxi_assets.steps.lake.restore import clean_from_lake
 from taxi_assets_tests.support.gcp_fault_proxy import Answer, Drop, Fault, Rewrite
@@ -77,6 +78,8 @@ def test_a_month_lands_with_the_facts_that_identify_it(gcp: GcpPlace, data_dir: 
     assert (metadata["sha256"], metadata["source"], metadata["rows"]) == (raw.sha256, raw.source, "20")
     assert gcp.bucket.get_blob(CLEAN).metadata["raw_sha256"] == raw.sha256
     assert lake_rows(gcp.lake(), YELLOW) == 20
+    fares = pq.read_table(clean.path, columns=["total_amount"]).column(0).to_pylist()
+    assert lake_total(gcp.lake(), YELLOW, "total_amount") == pytest.approx(sum(filter(None, fares)))
 
 
 def test_a_second_copy_uploads_nothing(faulty_gcp: FaultyGcp, data_dir: DataDir) -> None:
