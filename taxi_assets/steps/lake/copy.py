@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -203,7 +203,7 @@ def lake_total(lake: Lake, month: TripMonth, column: str) -> float | None:
 
     name = clean_name(month)
     with lake.open(name) as stream, _whole_parquet(name, month):
-        batches: Any = parquet.ParquetFile(stream).iter_batches(columns=[column])
+        batches = cast("Iterable[Any]", parquet.ParquetFile(stream).iter_batches(columns=[column]))
         sums = [cast("Any", compute).sum(batch.column(0)).as_py() for batch in batches]
     values = [value for value in sums if value is not None]
     return math.fsum(values) if values else None
