@@ -125,11 +125,11 @@ def test_a_month_that_lost_too_much_blocks_postgres_and_a_small_loss_warns(tmp_p
     assert "yellow 2019-01: lost: 1 lines rejected (0.50%" in losses.description
     assert "2019-02:" not in losses.description
 
-    folder_with(tmp_path, {"2019-02": gzip.compress(gzip.decompress(trips("2019-02", 2)) + b"bad\n")})
+    folder_with(tmp_path, {"2019-02": gzip.compress(gzip.decompress(trips("2019-02", 2)) + b"bad\nbad\n")})
     assert not graph.run("yellow", "2019-01", "2019-02").success
     losses = graph.check("clean", "yellow", "losses")
     assert (losses.passed, losses.severity.value) == (False, "ERROR")
-    assert "yellow 2019-02: lost: 1 lines rejected (25.00%" in losses.description
+    assert "yellow 2019-02: lost: 2 lines rejected (40.00%" in losses.description
     assert "more than 1% of the lines, so nothing downstream is made of it" in losses.description
 
 

@@ -22,6 +22,10 @@ MOST_UNREADABLE = 0.05
 """Share of the values of a filled column. A few clocks and codes are off in every month; one value in twenty is a form
 that is not read."""
 
+ALONE = 1
+"""So many lines, or values of a column, never block, whatever their share: in a small extract one is more than a
+hundredth, and says nothing of the file's layout."""
+
 FILLED = 0.5
 """A column is filled when this share of the month's trips say something in it. In one that hardly any trip fills, a few
 odd values are a large share and mean little: they warn."""
@@ -56,11 +60,14 @@ class Losses:
     @property
     def too_many(self) -> list[str]:
         """What exceeds its share, in words."""
-        rejected = [f"more than {MOST_REJECTED:.0%} of the lines"] if self.rejected_share > MOST_REJECTED else []
+        lines = self.clean.rejected_rows > ALONE and self.rejected_share > MOST_REJECTED
+        rejected = [f"more than {MOST_REJECTED:.0%} of the lines"] if lines else []
         return rejected + [
             f"more than {MOST_UNREADABLE:.0%} of {column}"
             for column, values in self.values.items()
-            if self.unreadable_share(column) > MOST_UNREADABLE and values >= FILLED * self.clean.rows
+            if self.clean.unreadable[column] > ALONE
+            and self.unreadable_share(column) > MOST_UNREADABLE
+            and values >= FILLED * self.clean.rows
         ]
 
 

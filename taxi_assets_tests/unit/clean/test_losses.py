@@ -35,13 +35,16 @@ def data_dir(tmp_path: Path) -> DataDir:
         ([GOOD] * 200, False, []),
         ([*[GOOD] * 199, "bad"], True, []),
         ([*[GOOD] * 99, "bad"], True, []),
-        ([*[GOOD] * 98, "bad"], True, ["more than 1% of the lines"]),
+        ([*[GOOD] * 98, "bad", "bad"], True, ["more than 1% of the lines"]),
+        # One alone says nothing of the file.
+        ([*[GOOD] * 9, "bad"], True, []),
+        ([*[GOOD] * 9, NO_FARE], True, []),
         ([*[GOOD] * 95, *[NO_FARE] * 5], True, []),
         ([*[GOOD] * 94, *[NO_FARE] * 6], True, ["more than 5% of fare_amount"]),
         # Two values in three of a column that hardly any trip fills.
         ([GOOD, *[ODD_PASSENGERS] * 2, *[NO_PASSENGERS] * 97], True, []),
         ([*[GOOD] * 50, *[ODD_PASSENGERS] * 3, *[NO_PASSENGERS] * 47], True, ["more than 5% of passenger_count"]),
-        ([*[NO_FARE] * 10, "bad"], True, ["more than 1% of the lines", "more than 5% of fare_amount"]),
+        ([*[NO_FARE] * 10, "bad", "bad"], True, ["more than 1% of the lines", "more than 5% of fare_amount"]),
     ],
 )
 def test_losses_are_measured_against_lines_and_against_filled_columns(
