@@ -314,7 +314,9 @@ def test_what_the_chart_does_not_read_of_dagster_yaml_is_said_again() -> None:
     assert (
         monitoring["freeSlotsAfterRunEndSeconds"] == DAGSTER_YAML["run_monitoring"]["free_slots_after_run_end_seconds"]
     )
-    assert VALUES["concurrency"]["pools"]["granularity"] == DAGSTER_YAML["concurrency"]["pools"]["granularity"]
+    pools, our_pools = VALUES["concurrency"]["pools"], DAGSTER_YAML["concurrency"]["pools"]
+    assert pools["granularity"] == our_pools["granularity"]
+    assert pools["opGranularityRunBuffer"] == our_pools["op_granularity_run_buffer"]
     assert VALUES["pythonLogs"]["managedPythonLoggers"] == DAGSTER_YAML["python_logs"]["managed_python_loggers"]
     for name, theirs in (("sensor", "sensor"), ("autoMaterialize", "auto_materialize")):
         kept = VALUES["retention"][name]["purgeAfterDays"]
