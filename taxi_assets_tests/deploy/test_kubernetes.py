@@ -351,7 +351,7 @@ def test_a_run_pod_works_without_dagster_k8s(tmp_path: Path) -> None:
         run = create_run_for_test(
             instance,
             job_name="waiting",
-            run_config={"ops": {"wait": {"config": {"until": str(tmp_path / "release")}}}},
+            run_config={"ops": {"wait": {"config": {"until": str(tmp_path / "release"), "named": False}}}},
             job_code_origin=job.get_python_origin(),
         )
         arguments = ExecuteRunArgs(

@@ -108,7 +108,12 @@ def test_a_store_that_is_away_is_a_sentence(environment: dict[str, str]) -> None
         "STORAGE_EMULATOR_HOST": "http://127.0.0.1:9",
         "BIGQUERY_EMULATOR_HOST": "http://127.0.0.1:9",
     }
-    names = dict.fromkeys(("GCP_PROJECT_ID", "GCP_LOCATION", "GCP_BUCKET_NAME", "GCP_DATASET"), "none")
+    names = {
+        "GCP_PROJECT_ID": "nobody",
+        "GCP_LOCATION": "US",
+        "GCP_BUCKET_NAME": "nobodys-lake",
+        "GCP_DATASET": "trips",
+    }
     loaded = run({**environment, **nobody, **names}, *LOAD, "yellow", "2019-01")
     assert loaded.returncode == 1
     assert "Traceback" not in loaded.stdout + loaded.stderr

@@ -249,7 +249,7 @@ def test_the_failure_was_alerted_once_with_its_month_and_reason(installation: In
 
     wait_until(about, "the alert", 90)
     [alert] = about()
-    assert alert.startswith("Failed: yellow 2019-01 to 2019-12\nraw/yellow_tripdata: 2019-07: ")
+    assert alert.startswith("Failed: yellow 2019-01 to 2019-12\nraw/yellow_tripdata:\n```\n2019-07: ")
     assert "/runs/" in alert
 
 
