@@ -345,7 +345,8 @@ def _written(table: Any, dice: random.Random) -> Mutant:
         compression=dice.choice(("snappy", "zstd", "gzip", "none")),
         use_dictionary=dice.random() < 0.5,
         version=dice.choice(("1.0", "2.6")),
-        coerce_timestamps=None,
+        # Version 1.0 has no nanoseconds.
+        allow_truncated_timestamps=True,
     )
     return Mutant(b"", file.getvalue())
 

@@ -340,7 +340,7 @@ class _Making:
         footer = {FOOTER_KEY: json.dumps(self.footer(figures)), **more}
         key_values = ", ".join(f"{key}: {literal(value)}" for key, value in footer.items())
         written = self.connection.execute(
-            f"COPY ({query}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd, "
+            f"COPY ({query}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false, "
             f"ROW_GROUP_SIZE {ROW_GROUP_ROWS}, KV_METADATA {{{key_values}}})"
         ).fetchone()
         return int(written[0]) if written else 0

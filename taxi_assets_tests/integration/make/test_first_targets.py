@@ -60,7 +60,9 @@ TARGETS = {
     # These are the tests; a few of them, and those that would run, tell that they can.
     "test": First("passed", {"PYTEST_ADDOPTS": "-p no:cacheprovider taxi_assets_tests/unit/test_settings.py"}),
     "test-quick": First("passed", {"PYTEST_ADDOPTS": "-p no:cacheprovider -k test_settings"}),
-    "test-faults": First(r"together \| 3", {"FAULTS": "--only reissued --only csv-line --faults 1 --mutants 2"}),
+    "test-faults": First(
+        r"together \| 3", {"FAULTS": "--only reissued --only csv-line --faults 1 --mutants 2"}, path=ODD_NAME
+    ),
     "test-containers": First(r"test_containers\.py", {"PYTEST_ADDOPTS": "-p no:cacheprovider --collect-only"}),
 }
 
