@@ -344,8 +344,9 @@ def _written(table: Any, dice: random.Random) -> Mutant:
         row_group_size=dice.choice((None, 1, 7)),
         compression=dice.choice(("snappy", "zstd", "gzip", "none")),
         use_dictionary=dice.random() < 0.5,
-        version=dice.choice(("1.0", "2.6")),
-        # Version 1.0 has no nanoseconds.
+        version=(version := dice.choice(("1.0", "2.6"))),
+        # The old version has no nanoseconds.
+        coerce_timestamps="us" if version == "1.0" else None,
         allow_truncated_timestamps=True,
     )
     return Mutant(b"", file.getvalue())

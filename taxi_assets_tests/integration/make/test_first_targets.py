@@ -143,7 +143,7 @@ def test_a_running_ui_is_told_and_clean_leaves_what_a_person_put_beside_the_data
         refused = clone.run("make", "clean", environment=theirs)
         assert refused.returncode != 0
         assert "Nothing was removed" in refused.stdout
-        assert re.search(r"process \d+: \S.* dagster dev ", refused.stdout), refused.stdout
+        assert re.search(r"process \d+: \S.* -m taxi_assets dev", refused.stdout), refused.stdout
         assert answers(url)
         assert (data / "postgres").is_dir()
     finally:
