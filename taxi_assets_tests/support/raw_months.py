@@ -95,3 +95,8 @@ def glob_safe(path: Path) -> str:
 def told(row: dict[str, Any]) -> dict[str, Any]:
     """The columns of a trip that are not NULL, without the month of the file."""
     return {name: value for name, value in row.items() if value is not None and name != "file_month"}
+
+
+def names_in(folder: Path) -> list[str]:
+    """What lies in a folder, but for the locks, which stay: a lock that is removed is one for nobody."""
+    return sorted(path.name for path in folder.iterdir() if path.suffix != ".lock")

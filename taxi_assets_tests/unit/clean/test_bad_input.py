@@ -18,7 +18,7 @@ from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import BrokenFileError, CountMismatchError, LayoutError, StorageFullError
 from taxi_assets.steps.clean.clean import clean_month
 from taxi_assets.steps.files.clean_file import read_clean
-from taxi_assets_tests.support.raw_months import MONTH, YELLOW_2019, YELLOW_TRIP, csv_month, raw_file, rows
+from taxi_assets_tests.support.raw_months import MONTH, YELLOW_2019, YELLOW_TRIP, csv_month, names_in, raw_file, rows
 
 GREEN_2019 = (
     "VendorID,lpep_pickup_datetime,lpep_dropoff_datetime,store_and_fwd_flag,RatecodeID,PULocationID,DOLocationID,"
@@ -41,8 +41,8 @@ def assert_previous_month_stands(data_dir: DataDir) -> None:
     clean = read_clean(MONTH, data_dir)
     assert clean is not None
     assert [trip["total_amount"] for trip in rows(clean.path)] == [9.95]
-    assert sorted(path.name for path in clean.path.parent.iterdir()) == [clean.path.name]
-    assert sorted(path.name for path in clean.rejected_path.parent.iterdir()) == [clean.rejected_path.name]
+    assert names_in(clean.path.parent) == [clean.path.name]
+    assert names_in(clean.rejected_path.parent) == [clean.rejected_path.name]
 
 
 @pytest.mark.parametrize(
@@ -258,4 +258,4 @@ def test_gzip_that_is_valid_is_read_by_raw_and_clean_alike(data_dir: DataDir, pa
     path.write_bytes(packed)
     clean = clean_month(raw_file(path, "csv.gz"), data_dir)
     assert (clean.rows, clean.rejected_rows) == (2, 0)
-    assert [path.name for path in data_dir.clean(MONTH).parent.iterdir()] == [data_dir.clean(MONTH).name]
+    assert names_in(data_dir.clean(MONTH).parent) == [data_dir.clean(MONTH).name]

@@ -11,7 +11,7 @@ from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.steps.clean.clean import clean_month
 from taxi_assets.steps.files.clean_file import CleanFile
-from taxi_assets_tests.support.raw_months import MONTH, YELLOW_2019, YELLOW_TRIP, csv_month, rows, told
+from taxi_assets_tests.support.raw_months import MONTH, YELLOW_2019, YELLOW_TRIP, csv_month, names_in, rows, told
 
 HEADER = (
     "VendorID,tpep_pickup_datetime,tpep_dropoff_datetime,passenger_count,trip_distance,payment_type,fare_amount,"
@@ -268,7 +268,7 @@ def test_only_bytes_that_are_not_utf_8_are_windows_1252(data_dir: DataDir) -> No
         found = {trip["pickup_datetime"].second: trip["dispatching_base_num"] for trip in rows(clean.path)}
         assert found == dict(enumerate(names.values()))
         assert rejected(clean) == [(len(names) + 2, "too_few_fields", "bad \u2019 café")]
-        assert [path.name for path in clean.path.parent.iterdir()] == [clean.path.name]
+        assert names_in(clean.path.parent) == [clean.path.name]
 
 
 def test_a_character_on_the_border_of_two_reads_stays_one(data_dir: DataDir) -> None:
