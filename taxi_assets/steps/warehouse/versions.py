@@ -107,9 +107,10 @@ class Catalogues:
     def note(self, built: Path, named: Iterable[Path]) -> None:
         """Says what a catalogue names, before it gets its name."""
         self._folder.mkdir(exist_ok=True)
+        now = time.time()
         # Appended: without links, a number may be that of a catalogue which somebody still has open.
         with self._record(built).open("a", encoding="utf-8") as record:
-            record.writelines(f"{path}\n" for path in named)
+            record.writelines(f"{now}\t{path}\n" for path in named)
             record.flush()
             os.fsync(record.fileno())
 
@@ -142,11 +143,18 @@ class Catalogues:
         named, today = set[Path](), self._record(self._catalogue)
         for record in self._folder.glob("*.files"):
             if record == today or self._may_be_read(record):
-                named.update(Path(line) for line in record.read_text(encoding="utf-8").splitlines())
+                named.update(self._named(record))
                 continue
             for suffix in (".duckdb.wal", ".duckdb", ".files"):
                 record.with_suffix(suffix).unlink(missing_ok=True)
         return named
+
+    def _named(self, record: Path) -> set[Path]:
+        """What the last catalogue of that number names, and earlier ones that somebody may still have open."""
+        lines = [line.split("\t", 1) for line in record.read_text(encoding="utf-8").splitlines()]
+        oldest = time.time() - self._unknown_grace.total_seconds()
+        latest = max((float(noted) for noted, _ in lines), default=0.0)
+        return {Path(path) for noted, path in lines if float(noted) >= min(oldest, latest)}
 
     def _may_be_read(self, record: Path) -> bool:
         age = timedelta(seconds=time.time() - record.stat().st_mtime)

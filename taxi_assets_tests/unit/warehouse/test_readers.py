@@ -26,7 +26,7 @@ from taxi_assets.steps.lake.lake import clean_name
 from taxi_assets.steps.warehouse import versions
 from taxi_assets.steps.warehouse.duckdb_views import DuckDbWarehouse
 from taxi_assets.steps.warehouse.load import load_month
-from taxi_assets.steps.warehouse.versions import Catalogues, is_open
+from taxi_assets.steps.warehouse.versions import Catalogues, FileVersions, is_open
 from taxi_assets_tests.support.lake_months import YELLOW, write_clean
 
 ASK = "SELECT count(*), sum(total_amount), sum(trip_distance), max(store_and_fwd_flag) FROM "
@@ -199,8 +199,8 @@ def test_where_links_are_impossible_time_alone_decides(tmp_path: Path, monkeypat
     assert place.answer() == place.whole(0)
     assert set(place.catalogues()) == {".files"}
     assert len(place.versions()) == 3
-    Catalogues(place.data_dir.warehouse, timedelta(0), unknown_grace=timedelta(0)).forget_unread()
-    place.warehouse.refresh()
+    named = Catalogues(place.data_dir.warehouse, timedelta(0), unknown_grace=timedelta(0)).forget_unread()
+    FileVersions(place.data_dir.lake).remove_all_but(named)
     assert place.catalogues() == [".files"]
     assert [path.read_bytes() for path in place.versions()] == [place.made(0).read_bytes()]
 
