@@ -30,7 +30,7 @@ from taxi_assets_tests.support.dagster_processes import PROJECT_ROOT, DagsterPro
 
 LAYERS = ("raw", "clean", "postgres", "warehouse")
 MONTHS = [TripMonth("yellow", f"2019-{number:02}") for number in (1, 2, 3)]
-OLD_ROWS, NEW_ROWS = 500, 300_000
+OLD_ROWS, NEW_ROWS = 500, 1_500_000
 SECONDS = 120
 
 pytestmark = pytest.mark.slow
