@@ -186,6 +186,8 @@ class SecretSource:
 @pytest.fixture
 def secret_source(http_source: HttpSource, caplog: pytest.LogCaptureFixture) -> SecretSource:
     caplog.set_level(logging.DEBUG)
+    # Its own level, too: whoever made a client of Kubernetes in this process has raised it.
+    caplog.set_level(logging.DEBUG, logger="urllib3")
     return SecretSource(http_source)
 
 
