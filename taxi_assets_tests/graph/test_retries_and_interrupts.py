@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 
 import dagster as dg
 import pytest
@@ -13,10 +14,12 @@ from taxi_assets.orchestration import names
 from taxi_assets.orchestration.assets import failures
 from taxi_assets.orchestration.assets.failures import failures_as_ours
 from taxi_assets.orchestration.assets.materialize import materialize_months
+from taxi_assets.orchestration.assets.trip_asset import trip_asset
 from taxi_assets.orchestration.dagster_internals.runs import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
 )
+from taxi_assets.orchestration.layers import RAW
 from taxi_assets.orchestration.partitions import months_of
 
 MONTHS = ("2019-01", "2019-02", "2019-03")
@@ -39,6 +42,10 @@ def run_months(instance: dg.DagsterInstance, step: Callable[[TripMonth], None]) 
 
         materialize_months(context, YELLOW, with_metadata)
 
+    return run(months, instance)
+
+
+def run(months: dg.AssetsDefinition, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
     return dg.materialize(
         [months],
         instance=instance,
@@ -104,6 +111,21 @@ def test_an_interrupt_ends_a_batch_in_the_month_where_it_comes(number: signal.Si
         months = instance.get_materialized_partitions(dg.AssetKey(["raw", YELLOW.table]))
     assert begun == ["2019-01", "2019-02"]
     assert (result.success, retries(result), months) == (False, 0, set())
+
+
+def test_an_interrupt_before_the_first_month_ends_the_run_also_when_it_is_swallowed() -> None:
+    """As by an import that tries another module then."""
+    begun: list[str] = []
+
+    @trip_asset(RAW, YELLOW, 12, description="", kinds=set())
+    def months(context: dg.AssetExecutionContext) -> None:
+        with suppress(BaseException):
+            signal.raise_signal(signal.SIGTERM)
+        materialize_months(context, YELLOW, lambda month, _: {"nothing": begun.append(month.month)})
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = run(months, instance)
+    assert (result.success, begun) == (False, [])
 
 
 def test_an_asset_without_months_follows_the_same_rules() -> None:

@@ -13,6 +13,7 @@ from taxi_assets.orchestration.automation.conditions import follow_upstream
 from taxi_assets.orchestration.layers import LAYERS, POSTGRES, RAW, WAREHOUSE, Layer
 from taxi_assets.orchestration.names import COLUMN_SCHEMA, TABLE_NAME
 from taxi_assets.orchestration.partitions import batches_of, months_of
+from taxi_assets.steps.files.interrupts import interruptible
 
 OWNERS = ["team:taxi_assets"]
 
@@ -39,7 +40,7 @@ def trip_asset(
         metadata[COLUMN_SCHEMA] = table_schema(dataset)
     if layer in (POSTGRES, WAREHOUSE):
         metadata[TABLE_NAME] = f"public.{dataset.table}" if layer is POSTGRES else dataset.table
-    return asset(
+    as_asset = asset(
         key=layer.key(dataset.table),
         deps=[LAYERS[before].key(dataset.table) for before in layer.made_from],
         description=f"{dataset.title}: {description}",
@@ -53,3 +54,5 @@ def trip_asset(
         tags={"dataset": dataset.name},
         automation_condition=follow_upstream(layer, dataset),
     )
+    # The whole function: imports, and a server that is started, are cancelled as the months are.
+    return lambda function: as_asset(interruptible()(function))

@@ -36,8 +36,7 @@ def stopped_by(stop: Callable[[], None]) -> Generator[None]:
     """
     _under_way.append(stop)
     try:
-        if _told_to_stop.is_set():
-            raise KeyboardInterrupt
+        _raise_if_told()
         yield
     finally:
         _under_way.remove(stop)
@@ -47,8 +46,8 @@ def stopped_by(stop: Callable[[], None]) -> Generator[None]:
 def interruptible() -> Generator[None]:
     """Lets Ctrl-C, and SIGTERM where somebody handles it, end the block with ``KeyboardInterrupt`` and nothing else.
 
-    What is under way is stopped, in all threads; the errors that come of that are not raised. Blocks may stand in one
-    another. A signal that nobody handles still ends the process, and one that is ignored still is.
+    What is under way is stopped, in all threads; the errors that come of that are not raised, and a block that goes on
+    all the same raises at its end. Blocks may stand in one another. A signal that nobody handles still ends the process, and one that is ignored still is.
     """
     before: dict[signal.Signals, Callable[..., object]] = {}
     # Python runs handlers in the main thread, and lets no other set them.
@@ -59,7 +58,11 @@ def interruptible() -> Generator[None]:
                 before[number] = handler
                 signal.signal(number, _interrupt)
     try:
+        # It may have been raised where nobody can catch it (in a destructor, in a callback from C), or some library
+        # took it for an error of its own: then the block went on.
+        _raise_if_told()
         yield
+        _raise_if_told()
     except Exception as error:
         if _told_to_stop.is_set():
             raise KeyboardInterrupt from error
@@ -69,6 +72,11 @@ def interruptible() -> Generator[None]:
             signal.signal(number, handler)
         if before:
             _told_to_stop.clear()
+
+
+def _raise_if_told() -> None:
+    if _told_to_stop.is_set():
+        raise KeyboardInterrupt
 
 
 def _interrupt(*_: object) -> None:

@@ -57,6 +57,32 @@ outcome(with_a_clean_up)
 """
 
 
+WHERE_NOBODY_CATCHES_IT = """
+class Told:
+    def __del__(self): raise_signal(signal.SIGINT)
+
+def in_a_destructor():
+    with interruptible():
+        told = Told()
+        del told
+        os.write(1, b"went on\\n")
+
+def by_a_library():
+    with interruptible():
+        with interruptible():
+            try:
+                raise_signal(signal.SIGTERM)
+            except BaseException:
+                os.write(1, b"went on\\n")
+        with interruptible(): os.write(1, b"never\\n")
+
+from signal import raise_signal
+outcome(in_a_destructor)
+outcome(by_a_library)
+with interruptible(): print("next")
+"""
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("step", ["outcome(query)", IN_THREADS, WITH_A_CLEAN_UP_THAT_FAILS])
 def test_an_interrupt_ends_queries_at_once_and_stays_one(number: signal.Signals, step: str) -> None:
@@ -69,6 +95,13 @@ def test_an_interrupt_ends_queries_at_once_and_stays_one(number: signal.Signals,
         said = process.communicate(timeout=30)[0].splitlines()
         assert time.monotonic() - sent < 2
     assert [line for line in said if line != "begun"] == ["KeyboardInterrupt", "handlers restored"]
+
+
+def test_an_interrupt_that_was_swallowed_is_raised_at_the_end_and_not_in_the_next_block() -> None:
+    code = STEP + WHERE_NOBODY_CATCHES_IT
+    said = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, timeout=30, check=True)
+    raised = ["went on", "KeyboardInterrupt", "handlers restored"]
+    assert said.stdout.splitlines() == [*raised, *raised, "next"]
 
 
 def test_what_is_ignored_stays_ignored_and_what_nobody_handles_ends_the_process() -> None:
