@@ -9,7 +9,7 @@ import os
 import shutil
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -71,7 +71,9 @@ def working_connection(
 
 def draw_no_progress(connection: duckdb.DuckDBPyConnection) -> None:
     """Keeps progress for whoever asks, and draws no bar, every step of which would stay in a run's output."""
-    connection.execute("SET enable_progress_bar_print = false")
+    # In a notebook whose kernel lacks ipywidgets there is no bar, and DuckDB refuses to hear of one.
+    with suppress(duckdb.InvalidInputException):
+        connection.execute("SET enable_progress_bar_print = false")
 
 
 @contextmanager
