@@ -11,7 +11,7 @@ import sys
 
 from taxi_assets.cli import INTERRUPTED, STOPPED
 from taxi_assets.datasets.registry import DATASETS
-from taxi_assets.datasets.zones import TAXI_ZONES
+from taxi_assets.datasets.zones import WITHOUT_MONTHS
 from taxi_assets.errors import ArgumentError, TaxiAssetsError
 
 COMMANDS = {
@@ -56,8 +56,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m taxi_assets", description=(__doc__ or "").partition("\n")[0])
     choices = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     command = {name: choices.add_parser(name, help=text, description=text) for name, text in COMMANDS.items()}
-    command["load"].add_argument("dataset", choices=[*DATASETS, TAXI_ZONES.name])
-    command["load"].add_argument("months", nargs="?", help="2019-01, or 2019-01..2019-12; taxi_zones has none")
+    command["load"].add_argument("dataset", choices=[*DATASETS, *WITHOUT_MONTHS])
+    command["load"].add_argument(
+        "months", nargs="?", help="2019-01, or 2019-01..2019-12; taxi_zones and taxi_zone_shapes have none"
+    )
     command["load"].add_argument(
         "--to", metavar="LAYER", help="this layer and what it is made from, as in: --to clean; without it, all"
     )

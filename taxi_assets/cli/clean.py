@@ -20,7 +20,7 @@ import psutil
 from taxi_assets.cli.dagster_home import dagster_home
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.registry import DATASETS
-from taxi_assets.datasets.zones import TAXI_ZONES
+from taxi_assets.datasets.zones import TAXI_ZONE_SHAPES_FILE, TAXI_ZONES
 from taxi_assets.embedded_postgres.server import EmbeddedPostgres
 from taxi_assets.errors import StoreAccessError
 from taxi_assets.installation import dagster_yaml, default_data_dir
@@ -31,7 +31,8 @@ DAGSTER_MADE = ("storage", "history", "schedules", "logs", ".logs_queue", ".nux"
 
 # A month in any state: the file, its manifest, its lock, an unfinished one, a folder of spilled rows.
 _MONTHS = "|".join(re.escape(dataset.table) for dataset in DATASETS.values())
-_OURS = re.compile(rf"\.?(({_MONTHS})_\d{{4}}-\d{{2}}|{re.escape(Path(TAXI_ZONES.file_name).stem)})\b.*")
+_WITHOUT_MONTHS = "|".join(re.escape(Path(name).stem) for name in (TAXI_ZONES.file_name, TAXI_ZONE_SHAPES_FILE))
+_OURS = re.compile(rf"\.?(({_MONTHS})_\d{{4}}-\d{{2}}|{_WITHOUT_MONTHS})\b.*")
 
 
 def clean_up(_: Namespace) -> int:

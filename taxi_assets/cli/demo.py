@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from argparse import Namespace
 from dataclasses import dataclass
+from pathlib import Path
 
 import dagster as dg
 from rich.box import SIMPLE_HEAD
@@ -18,7 +19,7 @@ from rich.table import Table
 from taxi_assets.cli.dagster_home import prepare_dagster
 from taxi_assets.cli.runs import execute, run_bar, say_failures, terminal
 from taxi_assets.datasets.months import TripMonth
-from taxi_assets.datasets.zones import TAXI_ZONES
+from taxi_assets.datasets.zones import TAXI_ZONE_SHAPES, TAXI_ZONE_SHAPES_FILE, TAXI_ZONES
 from taxi_assets.definitions import build_defs
 from taxi_assets.errors import NotMaterializedError, SettingsError
 from taxi_assets.installation import command
@@ -30,7 +31,7 @@ from taxi_assets.orchestration.records import latest_metadata
 from taxi_assets.orchestration.resources.targets import lake_and_warehouse, trips_database
 from taxi_assets.settings import Settings, load_settings
 from taxi_assets.steps.files.clean_file import rows_of
-from taxi_assets.steps.files.raw_file import PublishedFile, read_raw
+from taxi_assets.steps.files.raw_file import PublishedFile, manifest_path, read_manifest, read_raw
 from taxi_assets.steps.lake.copy import lake_rows
 from taxi_assets.steps.postgres.load import count_month
 
@@ -76,6 +77,12 @@ def run_demo(_: Namespace) -> int:
 def _keep_what_is_real(settings: Settings) -> None:
     for month in (TripMonth(dataset, key) for dataset in DATASETS_SHOWN for key in MONTHS_SHOWN):
         _check_synthetic(settings, f"{month} holds real trips", read_raw(month, settings.data_dir))
+    shapes = settings.data_dir.raw_dir(TAXI_ZONE_SHAPES)
+    _check_synthetic(
+        settings,
+        f"{TAXI_ZONE_SHAPES} holds real shapes",
+        read_manifest(manifest_path(shapes, Path(TAXI_ZONE_SHAPES_FILE).stem)),
+    )
     try:
         _check_synthetic(settings, f"{TAXI_ZONES.name} holds real zones", raw_zones(settings.data_dir))
     except NotMaterializedError:

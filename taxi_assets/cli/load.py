@@ -19,7 +19,7 @@ from rich.console import Console
 from taxi_assets.cli.dagster_home import prepare_dagster
 from taxi_assets.cli.runs import RunBar, execute, failures_of, run_bar, say_failures, terminal
 from taxi_assets.datasets.registry import DATASETS
-from taxi_assets.datasets.zones import TAXI_ZONES
+from taxi_assets.datasets.zones import WITHOUT_MONTHS
 from taxi_assets.definitions import build_defs
 from taxi_assets.errors import ArgumentError
 from taxi_assets.installation import command
@@ -56,7 +56,7 @@ def _months(dataset: str, text: str | None) -> list[str]:
     Raises:
         ArgumentError: The dataset does not have them.
     """
-    if dataset == TAXI_ZONES.name:
+    if dataset in WITHOUT_MONTHS:
         if text:
             raise ArgumentError(f"{dataset} has no months, so {text} means nothing; leave it out")
         return []

@@ -45,6 +45,7 @@ def test_the_assets_are_exactly_those_of_the_contract(target: str, tmp_path: Pat
     graph = definitions(target, tmp_path).get_repository_def().asset_graph
     expected = {f"{layer}/{dataset}_tripdata" for layer in LAYERS for dataset in DATASETS}
     expected |= {f"{layer}/taxi_zones" for layer in ("raw", "postgres", "warehouse")}
+    expected.add("raw/taxi_zone_shapes")
     assert {key.to_user_string() for key in graph.materializable_asset_keys} == expected
     for key in graph.materializable_asset_keys:
         node = graph.get(key)

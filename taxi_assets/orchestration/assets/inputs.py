@@ -17,7 +17,7 @@ from dagster import AssetExecutionContext
 
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
-from taxi_assets.datasets.zones import TAXI_ZONES
+from taxi_assets.datasets.zones import TAXI_ZONE_SHAPES, TAXI_ZONE_SHAPES_FILE, TAXI_ZONES
 from taxi_assets.errors import NotMaterializedError
 from taxi_assets.orchestration.assets.materialize import Progress
 from taxi_assets.orchestration.layers import CLEAN, RAW, Layer
@@ -79,6 +79,21 @@ class Inputs:
     def _materialized(self, layer: Layer, month: TripMonth, fact: str) -> str | None:
         """A fact of the last materialization of a month; None when there is none, as in a new run history."""
         return latest_metadata(self.context.instance, layer.key(month.table), month.month).get(fact)
+
+
+def zone_shapes_file(data_dir: DataDir, lake: LakeResource) -> PublishedFile | None:
+    """The zones' shapes on this machine, else from the lake; None when they are in neither.
+
+    Raises:
+        BrokenFileError: The manifest, or what the lake has, cannot be read.
+        StoreUnavailableError: The lake cannot be reached.
+    """
+    raw = read_manifest(manifest_path(data_dir.raw_dir(TAXI_ZONE_SHAPES), Path(TAXI_ZONE_SHAPES_FILE).stem))
+    if raw is not None:
+        return raw
+    from taxi_assets.steps.lake.restore import zone_shapes_from_lake
+
+    return zone_shapes_from_lake(data_dir, lake.open())
 
 
 def raw_zones(data_dir: DataDir) -> PublishedFile:

@@ -1,11 +1,11 @@
-"""The zone lookup: raw, postgres and warehouse, without partitions."""
+"""The zone lookup (raw, postgres and warehouse) and the zones' shapes (raw), without partitions."""
 
 from collections.abc import Callable
 from typing import Any
 
-from dagster import AssetExecutionContext, AssetsDefinition, MaterializeResult, MetadataValue, asset
+from dagster import AssetExecutionContext, AssetsDefinition, DataVersion, MaterializeResult, MetadataValue, asset
 
-from taxi_assets.datasets.zones import TAXI_ZONES
+from taxi_assets.datasets.zones import TAXI_ZONE_SHAPES, TAXI_ZONES
 from taxi_assets.orchestration.assets.failures import failures_as_ours
 from taxi_assets.orchestration.assets.inputs import raw_zones
 from taxi_assets.orchestration.assets.metadata import lookup_schema, raw_metadata
@@ -17,6 +17,8 @@ from taxi_assets.orchestration.resources.local_files import LocalFiles
 from taxi_assets.orchestration.resources.postgres import Postgres
 from taxi_assets.orchestration.resources.source import Source
 from taxi_assets.orchestration.resources.warehouse import WarehouseResource
+from taxi_assets.steps.files.zone_shapes import read_zone_shapes
+from taxi_assets.steps.lake.copy import copy_zone_shapes
 from taxi_assets.steps.warehouse.load import load_zones as load_warehouse
 
 
@@ -49,7 +51,36 @@ def zone_assets() -> list[AssetsDefinition]:
             loaded = load_warehouse(raw, lake.open(), warehouse.open(), run_id=context.run.run_id)
         return _loaded(loaded.rows, loaded.table)
 
-    return [raw, postgres_, warehouse_]
+    return [raw, _shapes_asset(), postgres_, warehouse_]
+
+
+def _shapes_asset() -> AssetsDefinition:
+    """``raw/taxi_zone_shapes``; its copy in the lake is for runs whose disk is empty."""
+
+    @asset(
+        key=RAW.key(TAXI_ZONE_SHAPES),
+        group_name=TAXI_ZONE_SHAPES,
+        description="Taxi zone shapes: the borders of the zones exactly as published (EPSG:2263, US feet), verified to "
+        "the last shape, with a copy in the lake. Trips of the years of coordinates are located with them, and maps "
+        "drawn.",
+        kinds={"raw", "file", "lake"},
+        owners=OWNERS,
+        pool=RAW.pool,
+    )
+    def shapes(
+        context: AssetExecutionContext, source: Source, files: LocalFiles, lake: LakeResource
+    ) -> MaterializeResult[Any]:
+        with failures_as_ours(context, TAXI_ZONE_SHAPES):
+            fetched = source.fetch_zone_shapes(files.data_dir)
+            copied = copy_zone_shapes(fetched.raw, lake.open())
+            zones = len(read_zone_shapes(fetched.raw.path).zones)
+        metadata = raw_metadata(fetched.raw, unchanged=fetched.unchanged)
+        return MaterializeResult(
+            metadata={**metadata, "zones": zones, "lake object": copied.info.uri},
+            data_version=DataVersion(fetched.raw.sha256),
+        )
+
+    return shapes
 
 
 def _zone_asset(layer: Layer, description: str, kinds: set[str]) -> Callable[[Callable[..., Any]], AssetsDefinition]:

@@ -16,7 +16,7 @@ import dagster as dg
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
-from taxi_assets.datasets.zones import TAXI_ZONES
+from taxi_assets.datasets.zones import WITHOUT_MONTHS
 from taxi_assets.errors import ArgumentError
 from taxi_assets.orchestration import names
 from taxi_assets.orchestration.partitions import months_of
@@ -59,7 +59,7 @@ def request_backfill(
         datasets: Names in the registry.
         first: First month, ``YYYY-MM``. A dataset that begins later begins where it does.
         last: Last month.
-        with_zones: The zone lookup, which has no months, comes along.
+        with_zones: The zone lookup and the zones' shapes, which have no months, come along.
 
     Raises:
         ArgumentError: A dataset or month that there is not.
@@ -71,7 +71,7 @@ def request_backfill(
     selectors: list[PartitionsByAssetSelector] = []
     for key in sorted(graph.materializable_asset_keys):
         dataset = DATASETS.get(key.path[-1].removesuffix("_tripdata"))
-        if with_zones and key.path[-1] == TAXI_ZONES.name:
+        if with_zones and key.path[-1] in WITHOUT_MONTHS:
             selectors.append(PartitionsByAssetSelector(asset_key=key))
         elif dataset is not None and dataset.name in months:
             selectors.append(_of_months(key, *months[dataset.name]))

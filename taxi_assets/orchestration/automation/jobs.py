@@ -10,6 +10,7 @@ from pydantic import Field
 
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.registry import DATASETS
+from taxi_assets.datasets.zones import TAXI_ZONE_SHAPES, TAXI_ZONES
 from taxi_assets.orchestration import names
 from taxi_assets.orchestration.automation.backfills import request_backfill
 from taxi_assets.orchestration.dagster_internals.runs import UnresolvedAssetJobDefinition
@@ -34,8 +35,8 @@ LOAD_JOBS: Mapping[str, UnresolvedAssetJobDefinition] = {
 
 LOAD_ZONES = dg.define_asset_job(
     "load_taxi_zones",
-    dg.AssetSelection.groups("taxi_zones"),
-    description="The zone lookup, which has no months, from the published file into every store.",
+    dg.AssetSelection.groups(TAXI_ZONES.name, TAXI_ZONE_SHAPES),
+    description="The zone lookup, from the published file into every store, and the zones' shapes: neither has months.",
 )
 
 

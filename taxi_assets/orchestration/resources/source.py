@@ -13,7 +13,7 @@ from taxi_assets.steps.files.progress import OnProgress, no_progress
 from taxi_assets.steps.files.raw_file import PublishedFile
 
 if TYPE_CHECKING:
-    from taxi_assets.steps.raw.fetch import FetchedMonth, Probe
+    from taxi_assets.steps.raw.fetch import FetchedFile, FetchedMonth, Probe
 
 
 class Source(ConfigurableResource):  # pyright: ignore[reportMissingTypeArgument]  # no resource yields a value here
@@ -50,6 +50,12 @@ class Source(ConfigurableResource):  # pyright: ignore[reportMissingTypeArgument
             attempts=2, first_wait=0.5, longest_wait=1.0, longest_retry_after=2.0, connect_timeout=4.0, read_timeout=6.0
         )
         return probe_month(month, self.source, sample_rows=self.sample_rows, http=within_a_tick)
+
+    def fetch_zone_shapes(self, data_dir: DataDir) -> FetchedFile:
+        """See :func:`taxi_assets.steps.raw.fetch.fetch_zone_shapes`."""
+        from taxi_assets.steps.raw.fetch import fetch_zone_shapes
+
+        return fetch_zone_shapes(self.source, data_dir)
 
     def fetch_zones(self, data_dir: DataDir) -> PublishedFile:
         """See :func:`taxi_assets.steps.raw.fetch.fetch_zones`."""

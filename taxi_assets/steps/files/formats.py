@@ -10,18 +10,19 @@ import gzip
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Literal, cast
 
-Format = Literal["csv", "csv.gz", "parquet"]
+Format = Literal["csv", "csv.gz", "parquet", "zip"]
 """How a file is written, by the end of its name. Which contents it has is its *version* (docs/versions.md)."""
 
 FORMATS: tuple[Format, ...] = ("csv.gz", "parquet", "csv")
-"""In the order in which a folder or base URL is asked for them: the CSV releases carry the longest history."""
+"""Those of months, in the order in which a folder or base URL is asked for them: the CSV releases carry the longest
+history. In ``zip`` only the shapes of the zones are published."""
 
-MAGIC_BYTES: dict[Format, bytes] = {"csv.gz": b"\x1f\x8b", "parquet": b"PAR1"}
+MAGIC_BYTES: dict[Format, bytes] = {"csv.gz": b"\x1f\x8b", "parquet": b"PAR1", "zip": b"PK\x03\x04"}
 """The first bytes of those formats that have some; plain text has none."""
 
 
 def format_of(head: bytes) -> Format:
-    """The format of a file that begins with these bytes; what is neither gzip nor Parquet is taken for text."""
+    """The format of a file that begins with these bytes; what is none of the others is taken for text."""
     for name, magic in MAGIC_BYTES.items():
         if head.startswith(magic):
             return name

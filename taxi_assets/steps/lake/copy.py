@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any, cast
 
 from taxi_assets.datasets.months import TripMonth
+from taxi_assets.datasets.zones import TAXI_ZONE_SHAPES
 from taxi_assets.errors import BrokenFileError, CountMismatchError, NotMaterializedError
 from taxi_assets.steps.files.clean_file import CleanFile, must_be_as_cleaned, must_be_in_hand
 from taxi_assets.steps.files.disk import disk_errors_explained
 from taxi_assets.steps.files.formats import parquet_rows
 from taxi_assets.steps.files.progress import OnProgress, no_progress
-from taxi_assets.steps.files.raw_file import RawFile
+from taxi_assets.steps.files.raw_file import PublishedFile, RawFile
 from taxi_assets.steps.files.same_file import pinned, sha256_of
 from taxi_assets.steps.lake.lake import Lake, PutResult, clean_name, raw_name
 from taxi_assets.steps.raw.as_fetched import must_be_as_fetched
@@ -116,6 +117,20 @@ def copy_month(raw: RawFile, clean: CleanFile, lake: Lake, *, on_progress: OnPro
     )
 
 
+def copy_zone_shapes(raw: PublishedFile, lake: Lake) -> PutResult:
+    """Copies the zones' shapes to the lake, for runs whose disk is empty.
+
+    Raises:
+        BrokenFileError: The file was changed on this disk.
+        FileChangedError: Another run replaced it meanwhile.
+        StoreUnavailableError: The lake cannot be reached; what was in it is still there.
+    """
+    with disk_errors_explained(TAXI_ZONE_SHAPES, raw.path.parent), pinned(raw.path) as pinned_file:
+        with pinned_file.open("rb") as file:
+            must_be_as_fetched(raw, sha256_of(file))
+        return lake.put(pinned_file, raw_name(TAXI_ZONE_SHAPES, raw.path.name), metadata=_facts(raw))
+
+
 def _put_both(
     raw: RawFile, raw_file: Path, clean: CleanFile, clean_file: Path, lake: Lake, on_progress: OnProgress
 ) -> tuple[PutResult, PutResult]:
@@ -124,12 +139,7 @@ def _put_both(
     raw_put = lake.put(
         raw_file,
         raw_name(clean.month.dataset, raw.path.name),
-        metadata={
-            "source": raw.source,
-            "rows": str(raw.published_rows),
-            "fetched_at": raw.fetched_at,
-            "synthetic": str(raw.synthetic).lower(),
-        },
+        metadata=_facts(raw),
         on_progress=lambda done, _: on_progress(done, total),
     )
     clean_put = lake.put(
@@ -146,6 +156,16 @@ def _put_both(
         on_progress=lambda done, _: on_progress(raw_bytes + done, total),
     )
     return raw_put, clean_put
+
+
+def _facts(raw: PublishedFile) -> dict[str, str]:
+    """What a bucket keeps with a published file."""
+    return {
+        "source": raw.source,
+        "rows": str(raw.published_rows),
+        "fetched_at": raw.fetched_at,
+        "synthetic": str(raw.synthetic).lower(),
+    }
 
 
 def has_bytes(lake: Lake, name: str, sha256: str) -> bool:

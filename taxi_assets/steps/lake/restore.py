@@ -16,16 +16,18 @@ from datetime import datetime, timezone
 
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
+from taxi_assets.datasets.zones import TAXI_ZONE_SHAPES, TAXI_ZONE_SHAPES_FILE
 from taxi_assets.errors import BrokenFileError, NotMaterializedError, StoreUnavailableError
 from taxi_assets.steps.files.clean_file import CleanFile, read_clean_copy
 from taxi_assets.steps.files.disk import disk_errors_explained
 from taxi_assets.steps.files.formats import FORMATS, Format
 from taxi_assets.steps.files.progress import OnProgress, no_progress
-from taxi_assets.steps.files.raw_file import RawFile, of_month
+from taxi_assets.steps.files.raw_file import PublishedFile, RawFile, of_month
+from taxi_assets.steps.files.zone_shapes import read_zone_shapes
 from taxi_assets.steps.lake.copy import fetch_clean
 from taxi_assets.steps.lake.lake import Lake, clean_name, raw_name
 from taxi_assets.steps.raw.destination import RawDestination, discard
-from taxi_assets.steps.raw.sources import FileRequest
+from taxi_assets.steps.raw.sources import ZONE_SHAPES, FileRequest
 from taxi_assets.steps.raw.verify import verify
 
 logger = logging.getLogger(__name__)
@@ -125,6 +127,45 @@ def raw_from_lake(
         destination.publish(partial, raw)
         destination.remove_all_but(raw.path)
     logger.info("%s: fetched the published file from the lake, %s bytes", month, f"{raw.bytes:,}")
+    return raw
+
+
+def zone_shapes_from_lake(data_dir: DataDir, lake: Lake) -> PublishedFile | None:
+    """Fetches the zones' shapes, verified as if they came from their source; None when the lake has none.
+
+    Raises:
+        BrokenFileError: The lake's object is no file of shapes.
+        StoreUnavailableError: The lake cannot be reached.
+    """
+    name = raw_name(TAXI_ZONE_SHAPES, TAXI_ZONE_SHAPES_FILE)
+    destination = RawDestination(ZONE_SHAPES, data_dir.raw_dir(TAXI_ZONE_SHAPES))
+    info = lake.stat(name)
+    if info is None:
+        return None
+    with disk_errors_explained(TAXI_ZONE_SHAPES, destination.folder), destination.locked():
+        current = destination.current()
+        if current is not None:
+            return current
+        partial = destination.partial("zip")
+        lake.get(name, partial)
+        try:
+            contents = verify(partial, "zip", f"{name} in the lake")
+            synthetic = read_zone_shapes(partial).synthetic
+        except BrokenFileError:
+            discard(partial)
+            raise
+        raw = PublishedFile(
+            path=destination.published("zip"),
+            source=info.metadata.get("source", info.uri),
+            format="zip",
+            synthetic=synthetic,
+            etag=None,
+            last_modified=None,
+            fetched_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            **asdict(contents),
+        )
+        destination.publish(partial, raw)
+    logger.info("%s: fetched from the lake", TAXI_ZONE_SHAPES)
     return raw
 
 

@@ -16,7 +16,7 @@ from taxi_assets.errors import BrokenFileError, CountMismatchError, TaxiAssetsEr
 from taxi_assets.steps.files.raw_file import PublishedFile, RawFile
 from taxi_assets.steps.files.same_file import changed, held
 from taxi_assets.steps.raw.destination import RawDestination
-from taxi_assets.steps.raw.sources import ZONES, FileRequest
+from taxi_assets.steps.raw.sources import ZONE_SHAPES, ZONES, FileRequest
 from taxi_assets.steps.raw.verify import verify
 
 
@@ -65,7 +65,8 @@ def _must_have_its_lines(raw: PublishedFile, cause: Exception) -> None:
 
 
 def _forgotten(raw: PublishedFile, what: str) -> TaxiAssetsError:
-    request = FileRequest.of(raw.month) if isinstance(raw, RawFile) else ZONES
+    without_month = ZONE_SHAPES if raw.format == "zip" else ZONES
+    request = FileRequest.of(raw.month) if isinstance(raw, RawFile) else without_month
     if not RawDestination(request, raw.path.parent).forget(raw):
         return changed(raw.path)
     return BrokenFileError(

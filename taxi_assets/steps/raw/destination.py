@@ -15,7 +15,7 @@ from pathlib import Path
 
 from taxi_assets.data_dir import one_writer, published_atomically, remove_leftovers
 from taxi_assets.errors import BrokenFileError
-from taxi_assets.steps.files.formats import FORMATS, Format
+from taxi_assets.steps.files.formats import Format
 from taxi_assets.steps.files.raw_file import PublishedFile, manifest_path, manifest_text, read_manifest
 from taxi_assets.steps.files.same_file import sha256_of
 from taxi_assets.steps.raw.sources import FileRequest
@@ -108,7 +108,7 @@ class RawDestination:
         Call it while ``current`` is published and the place is locked: then nothing here is anyone's work.
         """
         remove_leftovers(self.manifest)
-        for file_format in FORMATS:
+        for file_format in self.request.formats:
             discard(self.partial(file_format))
             published = self.published(file_format)
             if published != current and published.exists():

@@ -20,7 +20,7 @@ from typing import Protocol
 
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
-from taxi_assets.errors import BrokenFileError, NotPublishedError, SettingsError, StorageFullError
+from taxi_assets.errors import BrokenFileError, LayoutError, NotPublishedError, SettingsError, StorageFullError
 from taxi_assets.steps.files.disk import disk_errors_explained
 from taxi_assets.steps.files.progress import OnProgress, no_progress
 from taxi_assets.steps.files.raw_file import PublishedFile, RawFile, of_month
@@ -30,6 +30,7 @@ from taxi_assets.steps.raw.http_retries import BRIEF, PATIENT, HttpPolicy
 from taxi_assets.steps.raw.local import FolderOrigin, SampleOrigin
 from taxi_assets.steps.raw.sources import (
     PUBLISHED,
+    ZONE_SHAPES,
     ZONES,
     FileRequest,
     NamedSources,
@@ -54,6 +55,19 @@ class FetchedMonth:
     """
 
     raw: RawFile
+    unchanged: bool
+
+
+@dataclass(frozen=True)
+class FetchedFile:
+    """What became of a file without months.
+
+    Attributes:
+        raw: The file that is now there.
+        unchanged: The source's file is the one we had; nothing was downloaded or made.
+    """
+
+    raw: PublishedFile
     unchanged: bool
 
 
@@ -136,6 +150,18 @@ def fetch_zones(
         return _fetch(ZONES, origin, data_dir, no_progress)[0]
 
 
+def fetch_zone_shapes(
+    source: str, data_dir: DataDir, *, named: NamedSources = PUBLISHED, http: HttpPolicy = PATIENT
+) -> FetchedFile:
+    """Makes ``raw/taxi_zone_shapes/taxi_zones.zip`` the one that the source has now.
+
+    A folder or base URL holds it as ``misc/taxi_zones.zip`` or ``taxi_zones.zip``; the named sources take TLC's.
+    Arguments and errors are those of :func:`fetch_month`, and LayoutError where a column of the shapes is missing.
+    """
+    with _origin(ZONE_SHAPES, source, data_dir, 0, named, http) as origin:
+        return FetchedFile(*_fetch(ZONE_SHAPES, origin, data_dir, no_progress))
+
+
 def probe_month(
     month: TripMonth,
     source: str,
@@ -194,7 +220,7 @@ def _download_and_publish(
             arrived, contents = _download(request, origin, source_file, partial, on_progress)
         raw = _published_file(destination, arrived, contents)
         destination.publish(partial, raw)
-    except (BrokenFileError, StorageFullError, OSError):
+    except (BrokenFileError, LayoutError, StorageFullError, OSError):
         # Anything else, a dropped connection above all, leaves what has arrived for the next run to go on with.
         discard(partial)
         raise

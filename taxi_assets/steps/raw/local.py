@@ -17,7 +17,7 @@ from taxi_assets.errors import NotPublishedError, SettingsError, SourceUnavailab
 from taxi_assets.steps.files.formats import Format
 from taxi_assets.steps.files.progress import OnProgress
 from taxi_assets.steps.raw.destination import discard
-from taxi_assets.steps.raw.sources import Candidate, FileRequest, SourceFile
+from taxi_assets.steps.raw.sources import ZONE_SHAPES, Candidate, FileRequest, SourceFile
 
 CHUNK_BYTES = 1 << 20
 
@@ -140,9 +140,14 @@ class SampleOrigin:
         from taxi_assets.steps.sample import write as sample
 
         month = self._request.month
-        file_format: Format = "csv" if month is None else sample.sample_format(month)
-        rows = "zones" if month is None else f"{self._rows} rows"
-        recipe = f"sample version {sample.SAMPLE_VERSION}, {rows}"
+        file_format: Format = self._request.formats[0] if month is None else sample.sample_format(month)
+        if self._request == ZONE_SHAPES:
+            from taxi_assets.steps.sample.city import CITY_VERSION
+
+            recipe = f"sample city, version {CITY_VERSION}"
+        else:
+            rows = "zones" if month is None else f"{self._rows} rows"
+            recipe = f"sample version {sample.SAMPLE_VERSION}, {rows}"
         return SourceFile(Candidate("sample", file_format), size=None, etag=recipe, last_modified=None, synthetic=True)
 
     def download(self, source_file: SourceFile, partial: Path, on_progress: OnProgress) -> SourceFile:
@@ -151,7 +156,11 @@ class SampleOrigin:
 
         discard(partial)
         try:
-            if self._request.month is None:
+            if self._request == ZONE_SHAPES:
+                from taxi_assets.steps.sample.city import write_sample_zone_shapes
+
+                write_sample_zone_shapes(partial)
+            elif self._request.month is None:
                 sample.write_sample_zones(partial)
             else:
                 sample.write_sample_month(self._request.month, partial, self._rows)

@@ -13,6 +13,7 @@ from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import TLC_URL
+from taxi_assets.datasets.zones import TAXI_ZONE_SHAPES, TAXI_ZONE_SHAPES_FILE
 from taxi_assets.errors import SettingsError
 from taxi_assets.steps.files.formats import FORMATS, Format
 from taxi_assets.steps.files.raw_file import PublishedFile
@@ -20,7 +21,7 @@ from taxi_assets.steps.files.raw_file import PublishedFile
 
 @dataclass(frozen=True)
 class FileRequest:
-    """One file that is asked for: a month of a dataset, or the zone lookup.
+    """One file that is asked for: a month of a dataset, the zone lookup, or the zones' shapes.
 
     Attributes:
         label: What people call it: ``yellow 2019-01``.
@@ -28,7 +29,7 @@ class FileRequest:
         source_folder: Its folder in a source that is laid out in folders.
         stem: The file's name without its format.
         formats: The formats in which it may be published.
-        month: The month, or None for the zone lookup.
+        month: The month, or None for the other two.
     """
 
     label: str
@@ -53,6 +54,9 @@ class FileRequest:
 
 
 ZONES = FileRequest("taxi_zones", "taxi_zones", "misc", "taxi_zone_lookup", ("csv",))
+ZONE_SHAPES = FileRequest(
+    TAXI_ZONE_SHAPES, TAXI_ZONE_SHAPES, "misc", TAXI_ZONE_SHAPES_FILE.removesuffix(".zip"), ("zip",)
+)
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ class NamedSource:
         format: In which months are published.
         zones_path: Path of the zone lookup.
         months: For each dataset its first and last published month; empty: whatever it may have.
+        shapes_path: Path of the zones' shapes, or None where it does not publish them.
     """
 
     base: str
@@ -72,9 +77,12 @@ class NamedSource:
     format: Format
     zones_path: str
     months: Mapping[str, tuple[str, str]] = field(default_factory=dict[str, "tuple[str, str]"])
+    shapes_path: str | None = None
 
     def has(self, request: FileRequest) -> bool:
         """Whether the source is known to publish it."""
+        if request == ZONE_SHAPES:
+            return self.shapes_path is not None
         if request.month is None or not self.months:
             return True
         first, last = self.months.get(request.month.dataset, ("", ""))
@@ -82,6 +90,8 @@ class NamedSource:
 
     def candidate(self, request: FileRequest) -> Candidate:
         """Where the source publishes it."""
+        if request == ZONE_SHAPES:
+            return Candidate(join_url(self.base, self.shapes_path or f"misc/{TAXI_ZONE_SHAPES_FILE}"), "zip")
         if request.month is None:
             return Candidate(join_url(self.base, self.zones_path), "csv")
         path = self.month_path.format(dataset=request.month.dataset, month=request.month.month)
@@ -104,6 +114,7 @@ TLC = NamedSource(
     month_path="trip-data/{dataset}_tripdata_{month}.parquet",
     format="parquet",
     zones_path="misc/taxi_zone_lookup.csv",
+    shapes_path=f"misc/{TAXI_ZONE_SHAPES_FILE}",
 )
 
 NamedSources = Mapping[str, tuple[NamedSource, ...]]
@@ -184,6 +195,9 @@ def http_candidates(request: FileRequest, source: str, named: NamedSources) -> l
     if is_url(source):
         return [Candidate(join_url(source, path), file_format) for path, file_format in request.places()]
     publishers = named[source]
+    if request == ZONE_SHAPES and not any(one.has(request) for one in publishers):
+        # The course's releases lack the shapes; they are the city's, whoever hands on the trips.
+        publishers = named.get("tlc", publishers)
     return [next((one for one in publishers if one.has(request)), publishers[-1]).candidate(request)]
 
 

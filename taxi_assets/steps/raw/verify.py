@@ -1,7 +1,7 @@
 """Whether a file is whole, and what a first reading tells about it.
 
 Belongs here: the checks that decide whether a fetched file may take its name (gzip CRCs to the end of the last
-member, Parquet footer, at least one trip) and the figures gathered in the same pass. Not here:
+member, Parquet footer, shapes of zones, at least one trip) and the figures gathered in the same pass. Not here:
 what a file of another kind is (``diagnosis.py``), and whether the columns are those of the dataset; the cleaning step
 reads the header.
 """
@@ -35,7 +35,12 @@ MOST_TIMES_THE_SIZE = 64
 UNPACKED_IN_ANY_CASE = 1 << 28
 """Bytes below which nobody minds; small files of equal lines pack well."""
 
-_WORDS: dict[Format, str] = {"csv": "plain CSV", "csv.gz": "gzipped CSV", "parquet": "Parquet file"}
+_WORDS: dict[Format, str] = {
+    "csv": "plain CSV",
+    "csv.gz": "gzipped CSV",
+    "parquet": "Parquet file",
+    "zip": "zip archive of shapes",
+}
 
 # The stubs of isal declare its error as an instance.
 _GZIP_ERRORS = (EOFError, OSError, cast("type[Exception]", isal_zlib.IsalError))
@@ -69,9 +74,12 @@ def verify(path: Path, file_format: Format, label: str) -> Contents:
     with path.open("rb") as file:
         _check_format(file.read(LOOKED_AT), file_format, label)
         file.seek(0)
-        contents = (
-            _verify_parquet(path, file, label) if file_format == "parquet" else _verify_text(file, file_format, label)
-        )
+        if file_format == "parquet":
+            contents = _verify_parquet(path, file, label)
+        elif file_format == "zip":
+            contents = _verify_shapes(path, label)
+        else:
+            contents = _verify_text(file, file_format, label)
     if contents.published_rows == 0:
         raise BrokenFileError(
             f"{label}: the file holds zero trips (at most a header); a published month has some, so this one is "
@@ -152,6 +160,15 @@ def _verify_parquet(path: Path, file: io.BufferedReader, label: str) -> Contents
     except (ValueError, NotImplementedError, OSError) as error:  # what pyarrow's errors derive from
         raise BrokenFileError(f"{label}: the Parquet footer is truncated or corrupt ({shown(str(error))})") from error
     return Contents(bytes=raw.size, uncompressed_bytes=raw.size, sha256=raw.sha256.hexdigest(), published_rows=rows)
+
+
+def _verify_shapes(path: Path, label: str) -> Contents:
+    """The zones' shapes; "rows" are shapes. To read them all is the proof that they can be read, and takes a moment."""
+    from taxi_assets.steps.files.zone_shapes import read_zone_shapes
+
+    shapes = read_zone_shapes(path, label=label)
+    size = path.stat().st_size
+    return Contents(bytes=size, uncompressed_bytes=size, sha256=shapes.version, published_rows=shapes.shapes)
 
 
 class TextFacts:

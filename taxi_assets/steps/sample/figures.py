@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from taxi_assets.datasets.zones import OUTSIDE_ZONE, UNKNOWN_ZONE
+
 WEEKDAY_HOURS = (
     253, 174, 105, 75, 82, 174, 383, 716, 830, 782, 732, 745,
     783, 742, 823, 822, 801, 912, 1002, 983, 870, 800, 750, 509,
@@ -44,7 +46,7 @@ DISTANCE_QUANTILES = (
 )  # fmt: skip
 """Distances in hundredths of a mile at the 0th, 1st … 32nd of 32 equal shares of the trips (airports aside)."""
 
-JFK, LA_GUARDIA, NEWARK, UNKNOWN, OUTSIDE = 132, 138, 1, 264, 265
+JFK, LA_GUARDIA, NEWARK, UNKNOWN, OUTSIDE = 132, 138, 1, UNKNOWN_ZONE, OUTSIDE_ZONE
 
 
 def _zones(numbers: str) -> tuple[int, ...]:

@@ -132,7 +132,7 @@ def test_load_everything_asks_for_one_backfill_of_all_datasets_and_the_zones(ins
         f"{layer}/{dataset}_tripdata" for layer in LAYERS for dataset in DATASETS
     }
     assert {asset for asset, keys in asked.items() if not keys} == {
-        "raw/taxi_zones", "postgres/taxi_zones", "warehouse/taxi_zones",
+        "raw/taxi_zones", "postgres/taxi_zones", "warehouse/taxi_zones", "raw/taxi_zone_shapes",
     }  # fmt: skip
 
 
