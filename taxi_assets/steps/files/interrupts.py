@@ -47,7 +47,8 @@ def interruptible() -> Generator[None]:
     """Lets Ctrl-C, and SIGTERM where somebody handles it, end the block with ``KeyboardInterrupt`` and nothing else.
 
     What is under way is stopped, in all threads; the errors that come of that are not raised, and a block that goes on
-    all the same raises at its end. Blocks may stand in one another. A signal that nobody handles still ends the process, and one that is ignored still is.
+    all the same raises at its end. Blocks may stand in one another. A signal that nobody handles still ends the
+    process, and one that is ignored still is.
     """
     before: dict[signal.Signals, Callable[..., object]] = {}
     # Python runs handlers in the main thread, and lets no other set them.
