@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from urllib.parse import quote
 
@@ -21,8 +22,13 @@ DATABASES = {
 """Role, database and secret of each URL. deploy/postgres/roles.sh makes the same roles and databases."""
 
 
-def database_urls(secrets: Path, host: str) -> dict[str, str]:
+def database_urls(secrets: Path, host: str, required: Collection[str] = ()) -> dict[str, str]:
     """A URL for each secret that this container was given; none for those it was not.
+
+    Args:
+        secrets: The folder with a file for each secret.
+        host: Where Postgres is.
+        required: Secrets without which this container is not to start.
 
     Raises:
         SystemExit: A secret is missing, empty, or cannot be read.
@@ -30,10 +36,11 @@ def database_urls(secrets: Path, host: str) -> dict[str, str]:
     urls: dict[str, str] = {}
     for variable, (role, database, name) in DATABASES.items():
         file = secrets / name
-        if not file.exists():
+        if not file.exists() and name not in required:
             continue
-        if file.is_dir():
-            # Some engines make a folder of a file that is missing on the host; Docker itself refuses to start.
+        if not file.is_file():
+            # Where a file is missing on the host, Docker refuses to start the container. Other engines make a folder of
+            # it, or start without it.
             sys.exit(f"{file}: deploy/secrets/{name} is missing on the host; make it with: deploy/make-secrets")
         try:
             password = file.read_text(encoding="utf-8").strip()
@@ -51,7 +58,8 @@ def main(command: list[str]) -> None:
     """Sets what is not set already, then hands the process over to ``command``."""
     if not command:
         sys.exit("entrypoint.py: give it a command to become")
-    for variable, url in database_urls(SECRETS, os.environ.get("POSTGRES_HOST") or "postgres").items():
+    host, required = os.environ.get("POSTGRES_HOST") or "postgres", os.environ.get("REQUIRED_SECRETS", "").split()
+    for variable, url in database_urls(SECRETS, host, required).items():
         os.environ.setdefault(variable, url)
     os.execvp(command[0], command)  # noqa: S606  # no shell: the arguments are the container's own command
 

@@ -109,6 +109,14 @@ def test_each_container_gets_only_the_passwords_that_it_needs() -> None:
     }
 
 
+def test_a_container_of_ours_starts_with_all_its_secrets_or_not_at_all() -> None:
+    """The images of others refuse by themselves."""
+    ours = [service for service in SERVICES.values() if service["image"].startswith("taxi_assets:")]
+    assert len(ours) == 4
+    for service in ours:
+        assert service["environment"]["REQUIRED_SECRETS"].split() == service["secrets"]
+
+
 def test_the_proxy_does_not_share_a_network_with_postgres() -> None:
     assert not set(SERVICES["proxy"]["networks"]) & set(SERVICES["postgres"]["networks"])
 
@@ -129,7 +137,7 @@ def test_every_setting_of_the_project_reaches_the_code_server() -> None:
     made_inside = {"TAXI_DATA_DIR", "TAXI_POSTGRES_URL"}
     settings = {name.upper() for name in Settings.model_fields} - made_inside
     environment = SERVICES["code-server"]["environment"]
-    assert set(environment) == settings | {"MALLOC_ARENA_MAX"}
+    assert set(environment) == settings | {"MALLOC_ARENA_MAX", "REQUIRED_SECRETS"}
     for name in settings:
         assert environment[name] == f"${{{name}:-{variables()[name]}}}"
 

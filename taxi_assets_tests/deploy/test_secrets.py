@@ -53,6 +53,13 @@ def test_a_folder_in_a_secrets_place_says_what_is_missing(entrypoint: ModuleType
         entrypoint.database_urls(tmp_path, "postgres")
 
 
+def test_a_secret_that_is_required_and_was_not_given_stops_the_container(
+    entrypoint: ModuleType, tmp_path: Path
+) -> None:
+    with pytest.raises(SystemExit, match=r"deploy/secrets/dagster_password is missing on the host"):
+        entrypoint.database_urls(tmp_path, "postgres", ["dagster_password"])
+
+
 def test_the_entrypoint_becomes_its_command_and_keeps_urls_that_are_set(tmp_path: Path) -> None:
     ran = subprocess.run(
         ["python3", PROJECT_ROOT / "deploy/entrypoint.py", "sh", "-c", "echo $0 $DAGSTER_POSTGRES_URL; exit 7"],
