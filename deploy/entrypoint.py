@@ -58,7 +58,7 @@ def main(command: list[str]) -> None:
     """Sets what is not set already, then hands the process over to ``command``."""
     if not command:
         sys.exit("entrypoint.py: give it a command to become")
-    host, required = os.environ.get("POSTGRES_HOST") or "postgres", os.environ.get("REQUIRED_SECRETS", "").split()
+    host, required = os.environ.get("POSTGRES_HOST") or "postgres", os.environ.get("NEEDED_TO_START", "").split()
     for variable, url in database_urls(SECRETS, host, required).items():
         os.environ.setdefault(variable, url)
     os.execvp(command[0], command)  # noqa: S606  # no shell: the arguments are the container's own command

@@ -114,7 +114,7 @@ def test_a_container_of_ours_starts_with_all_its_secrets_or_not_at_all() -> None
     ours = [service for service in SERVICES.values() if service["image"].startswith("taxi_assets:")]
     assert len(ours) == 4
     for service in ours:
-        assert service["environment"]["REQUIRED_SECRETS"].split() == service["secrets"]
+        assert service["environment"]["NEEDED_TO_START"].split() == service["secrets"]
 
 
 def test_the_proxy_does_not_share_a_network_with_postgres() -> None:
@@ -137,7 +137,7 @@ def test_every_setting_of_the_project_reaches_the_code_server() -> None:
     made_inside = {"TAXI_DATA_DIR", "TAXI_POSTGRES_URL"}
     settings = {name.upper() for name in Settings.model_fields} - made_inside
     environment = SERVICES["code-server"]["environment"]
-    assert set(environment) == settings | {"MALLOC_ARENA_MAX", "REQUIRED_SECRETS"}
+    assert set(environment) == settings | {"MALLOC_ARENA_MAX", "NEEDED_TO_START"}
     for name in settings:
         assert environment[name] == f"${{{name}:-{variables()[name]}}}"
 

@@ -1,6 +1,7 @@
 """The Makefile as somebody meets it who has just cloned the project: not root, an odd path, any target first.
 
-Each test has a clone of its own. What they share is the packages' cache, so that a set-up takes seconds.
+Each test has a clone of its own. What they share is the packages' cache, so that a set-up takes seconds. As that still
+is most of a test's time, targets that ask for the same packages are made in one clone.
 """
 
 from __future__ import annotations
@@ -24,46 +25,86 @@ SMALL = {"TAXI_SAMPLE_ROWS": "200"}
 
 
 @dataclass(frozen=True)
-class First:
-    """What happens when this target is the first that somebody makes.
+class Target:
+    """One target of the Makefile in a clone that has what it asks for and nothing else.
 
     Attributes:
+        sets_up: What ``make`` would do first where nothing is set up: the locks whose packages it installs.
         says: What has to be in the output.
         sizes: Variables that keep it small.
-        uv: There is a uv on the PATH; the other way to set up costs eight seconds more.
-        path: The name of the clone's folder.
         answers: What is typed into it.
         outcomes: Exit codes that are no fault of ours.
     """
 
+    sets_up: str
     says: str
     sizes: dict[str, str] = field(default_factory=dict[str, str])
-    uv: bool = True
-    path: str = ODDER_NAME
     answers: str = ""
     outcomes: tuple[int, ...] = (0,)
 
 
-# `dev`, `stop` and `clean` have tests of their own.
-TARGETS = {
-    "help": First("make demo +Set up"),
-    "demo": First(r"yellow +2019-01 +200", SMALL, path=ODD_NAME, uv=False),
-    "demo-gcp": First(r"green +2019-03 +200", SMALL, path=ODD_NAME),
-    "psql": First(r"\b42\b", path=ODD_NAME, answers="select 40 + 2;\n"),
-    "emulators": First(r"Setting up \.venv-emulators", uv=False),
-    "lint": First("0 errors"),
-    "format": First("left unchanged"),
-    "lock": First("requirements-bench.lock", uv=False),
-    # What is known to be vulnerable changes by the day, and exit code 2 says that something is.
-    "audit": First("files: no secrets", outcomes=(0, 2)),
-    "bench": First("report", {"BENCH_ONLY": "imports", "BENCH_ROWS": "2000", "BENCH_REPEATS": "1"}, path=ODD_NAME),
-    # These are the tests; a few of them, and those that would run, tell that they can.
-    "test": First("passed", {"PYTEST_ADDOPTS": "-p no:cacheprovider taxi_assets_tests/unit/test_settings.py"}),
-    "test-quick": First("passed", {"PYTEST_ADDOPTS": "-p no:cacheprovider -k test_settings"}),
-    "test-faults": First(
-        r"together \| 3", {"FAULTS": "--only reissued --only csv-line --faults 1 --mutants 2"}, path=ODD_NAME
+@dataclass(frozen=True)
+class Visit:
+    """A fresh clone and what somebody makes in it. The first target sets up, for all that follow.
+
+    Attributes:
+        targets: By name, in this order.
+        path: The name of the clone's folder.
+        uv: There is a uv on the PATH; the other way to set up costs eight seconds more.
+    """
+
+    targets: dict[str, Target]
+    path: str = ODD_NAME
+    uv: bool = True
+
+
+FEW_TESTS = {"PYTEST_ADDOPTS": "-p no:cacheprovider taxi_assets_tests/unit/test_settings.py"}
+FEW_FAULTS = {"FAULTS": "--only reissued --only csv-line --faults 1 --mutants 2"}
+TINY_BENCH = {"BENCH_ONLY": "imports", "BENCH_ROWS": "2000", "BENCH_REPEATS": "1"}
+RUNTIME, DEV, BENCH, EMULATORS = ".venv", ".venv dev", ".venv bench", ".venv emulators"
+
+VISITS = {
+    "runtime": Visit(
+        {
+            "demo": Target(RUNTIME, r"yellow +2019-01 +200", SMALL),
+            "psql": Target(RUNTIME, r"\b42\b", answers="select 40 + 2;\n"),
+            "help": Target("", "make demo +Set up"),
+        },
+        uv=False,
     ),
-    "test-containers": First(r"test_containers\.py", {"PYTEST_ADDOPTS": "-p no:cacheprovider --collect-only"}),
+    "dev": Visit(
+        {
+            "format": Target(DEV, "left unchanged"),
+            # What is known to be vulnerable changes by the day, and exit code 2 says that something is.
+            "audit": Target(DEV, "files: no secrets", outcomes=(0, 2)),
+            # These are the tests; a few of them, and those that would run, tell that they can.
+            "test-quick": Target(DEV, "passed", {"PYTEST_ADDOPTS": "-p no:cacheprovider -k test_settings"}),
+            "test-containers": Target(
+                DEV, r"test_containers\.py", {"PYTEST_ADDOPTS": "-p no:cacheprovider --collect-only"}
+            ),
+        },
+        path=ODDER_NAME,
+    ),
+    "bench": Visit({"bench": Target(BENCH, "report", TINY_BENCH)}),
+    "everything": Visit(
+        {
+            "test": Target(".venv dev bench emulators", "passed", FEW_TESTS),
+            "test-faults": Target(DEV, r"together \| 3", FEW_FAULTS),
+            "demo-gcp": Target(EMULATORS, r"green +2019-03 +200", SMALL),
+            "emulators": Target("emulators", ""),
+        }
+    ),
+    "lock": Visit({"lock": Target("", "requirements-bench.lock")}, path=ODDER_NAME, uv=False),
+}
+
+ELSEWHERE = ["dev", "stop", "clean", "lint"]
+"""They have tests of their own; and `.ci/run` makes lint first of all, on a clean checkout."""
+
+SETTING_UP = {
+    ".venv": 'echo "Setting up .venv from requirements.lock',
+    "dev": "requirements-dev.lock …",
+    "bench": "requirements-bench.lock …",
+    "emulators": 'echo "Setting up .venv-emulators from',
 }
 
 
@@ -83,28 +124,37 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def test_every_target_of_the_makefile_is_tried_first() -> None:
+def test_every_target_of_the_makefile_is_tried() -> None:
     makefile = (PROJECT_ROOT / "Makefile").read_text(encoding="utf-8")
     documented = re.findall(r"^([a-z-]+):.*## ", makefile, flags=re.MULTILINE)
-    assert sorted(documented) == sorted([*TARGETS, "dev", "stop", "clean"])
+    assert sorted(documented) == sorted([*(name for visit in VISITS.values() for name in visit.targets), *ELSEWHERE])
     shown = subprocess.run(["make", "-C", PROJECT_ROOT, "help"], capture_output=True, text=True, check=True).stdout
     assert re.findall(r"^  make (\S+) +\S", shown, flags=re.MULTILINE) == documented
+    assert re.findall(r"^make (.*)$", (PROJECT_ROOT / ".ci" / "run").read_text(), flags=re.MULTILINE)[0] == "lint"
 
 
 @pytest.mark.parametrize(
-    ("target", "clone"), [(name, first.path) for name, first in TARGETS.items()], indirect=["clone"], ids=TARGETS
+    ("visit", "clone"), [(visit, visit.path) for visit in VISITS.values()], indirect=["clone"], ids=VISITS
 )
-def test_it_works_as_the_first_target_and_clean_removes_what_it_made(person: Person, clone: Clone, target: str) -> None:
-    first = TARGETS[target]
-    uv = with_uv(person) if first.uv else {}
-    done = clone.run("make", target, environment={**uv, **first.sizes}, answers=first.answers)
-    assert done.returncode in first.outcomes, done.stdout
-    assert re.search(first.says, done.stdout), done.stdout
-    assert "Traceback" not in done.stdout
-    assert "not found" not in done.stdout, "a piece of the path ran as a command"
-    # A lock may get newer pins, the list of explained secrets other line numbers.
-    if target not in ("lock", "audit"):
-        assert clone.changed() == ""
+def test_targets_work_in_a_fresh_clone_and_clean_removes_what_they_made(
+    person: Person, clone: Clone, visit: Visit
+) -> None:
+    uv = with_uv(person) if visit.uv else {}
+    for name, target in visit.targets.items():
+        would = clone.make("--dry-run", name, environment=uv)
+        assert {lock for lock, said in SETTING_UP.items() if said in would} == set(target.sets_up.split()), name
+    assert clone.untracked() == [], "to ask what it would do does nothing"
+
+    for name, target in visit.targets.items():
+        done = clone.run("make", name, environment={**uv, **target.sizes}, answers=target.answers)
+        assert done.returncode in target.outcomes, done.stdout
+        assert re.search(target.says, done.stdout), done.stdout
+        assert "Traceback" not in done.stdout
+        assert "not found" not in done.stdout, "a piece of the path ran as a command"
+        # A lock may get newer pins, the list of explained secrets other line numbers.
+        if name in ("lock", "audit"):
+            clone.run("git", "checkout", "--", ".")
+        assert clone.changed() == "", name
 
     cleaned = clone.make("clean", environment=uv)
 
@@ -159,8 +209,14 @@ def test_a_running_ui_is_told_and_clean_leaves_what_a_person_put_beside_the_data
     assert clone.untracked() == []
 
 
-def test_stop_says_which_server(clone: Clone, person: Person) -> None:
-    environment = {**with_uv(person), **SMALL}
+def test_stop_says_which_server_and_a_home_with_settings_of_its_own_serves_others_too_and_stays(
+    clone: Clone, person: Person
+) -> None:
+    home = person.folder / "shared-home"
+    (home / "storage").mkdir(parents=True)
+    (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    person.own(home)
+    environment = {**with_uv(person), **SMALL, "DAGSTER_HOME": str(home)}
     clone.make("psql", environment=environment, answers="\\q\n")
     clone.make("psql", environment={**environment, "TAXI_DATA_DIR": "data/demo-gcp"}, answers="\\q\n")
     assert re.findall(r"server of (.*) is stopped", clone.make("stop")) == [
@@ -168,14 +224,6 @@ def test_stop_says_which_server(clone: Clone, person: Person) -> None:
         str(clone.root / "data" / "demo-gcp"),
     ]
 
-
-def test_a_home_with_settings_of_its_own_serves_others_too_and_stays(clone: Clone, person: Person) -> None:
-    home = person.folder / "shared-home"
-    (home / "storage").mkdir(parents=True)
-    (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
-    person.own(home)
-    environment = {**with_uv(person), "DAGSTER_HOME": str(home)}
-    clone.make("psql", environment=environment, answers="\\q\n")
     said = clone.make("clean", environment=environment)
     assert "is not the project's, so nothing in it was removed" in said
     assert (home / "storage").is_dir()
