@@ -26,15 +26,17 @@ from dagster import (
 )
 
 import taxi_assets.defs as yours
+from taxi_assets.datasets.marts import MARTS
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.orchestration.assets.clean import clean_asset
 from taxi_assets.orchestration.assets.lake import lake_asset
+from taxi_assets.orchestration.assets.marts import mart_asset
 from taxi_assets.orchestration.assets.postgres import postgres_asset
 from taxi_assets.orchestration.assets.raw import raw_asset
 from taxi_assets.orchestration.assets.warehouse import warehouse_asset
 from taxi_assets.orchestration.assets.zones import zone_assets
 from taxi_assets.orchestration.automation.everything import alerts_of, automation
-from taxi_assets.orchestration.checks.everything import checks_of
+from taxi_assets.orchestration.checks.everything import checks_of, checks_of_marts
 from taxi_assets.orchestration.resources.targets import resources_for
 from taxi_assets.settings import Settings, load_settings
 
@@ -47,6 +49,7 @@ def build_defs(settings: Settings, **resource_overrides: object) -> Definitions:
         resource_overrides: Resources by name that replace those of the target.
     """
     months_per_run = settings.taxi_months_per_run
+    with_marts = settings.taxi_target == "local"
     with warnings.catch_warnings():
         # backfill_policy is beta in Dagster 1.13; people who run a command need not read that twenty times.
         warnings.simplefilter("ignore", BetaWarning)
@@ -56,9 +59,13 @@ def build_defs(settings: Settings, **resource_overrides: object) -> Definitions:
             for make in (raw_asset, clean_asset, postgres_asset, lake_asset, warehouse_asset)
         ]
         assets += zone_assets()
+        assets += [mart_asset(mart, months_per_run) for mart in MARTS.values()] if with_marts else []
     return Definitions(
         assets=assets,
-        asset_checks=[check for dataset in DATASETS.values() for check in checks_of(dataset)],
+        asset_checks=[
+            *(check for dataset in DATASETS.values() for check in checks_of(dataset)),
+            *(checks_of_marts() if with_marts else []),
+        ],
         **automation(settings),
         resources={**resources_for(settings), "alerts": alerts_of(settings), **resource_overrides},
         # Starting a process a step would cost more than most steps do.

@@ -25,7 +25,7 @@ def plain_name(name: str) -> str:
 
 
 class ColumnType(Enum):
-    """The six types that trips are made of, with their names in every engine.
+    """The types that trips and what is made of them consist of, with their names in every engine.
 
     Attributes:
         duckdb: Type in DuckDB, and by it in the clean Parquet.
@@ -41,6 +41,9 @@ class ColumnType(Enum):
     TEXT = ("VARCHAR", "text", "STRING")
     TIME = ("TIMESTAMP", "timestamp", "DATETIME")
     DATE = ("DATE", "date", "DATE")
+    # These two are in no published file: marts count and tell apart.
+    COUNT = ("BIGINT", "bigint", "INT64")
+    YES_NO = ("BOOLEAN", "boolean", "BOOL")
 
     def __init__(self, duckdb: str, postgres: str, bigquery: str) -> None:
         self.duckdb = duckdb
@@ -184,5 +187,7 @@ def arrow_schema(columns: Iterable[Column], *, to_query: bool = False) -> Any:
         ColumnType.TEXT: pa.string(),
         ColumnType.TIME: pa.timestamp("us"),
         ColumnType.DATE: pa.date32(),
+        ColumnType.COUNT: pa.int64(),
+        ColumnType.YES_NO: pa.bool_(),
     }
     return cast("Any", pa.schema([(column.name, types[column.type]) for column in columns]))

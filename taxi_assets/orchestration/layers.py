@@ -42,6 +42,10 @@ POSTGRES = Layer("postgres", made_from=("clean",), pool="postgres")
 LAKE = Layer("lake", made_from=("raw", "clean"), pool="lake")
 WAREHOUSE = Layer("warehouse", made_from=("lake",), pool="warehouse")
 
+MARTS = Layer("marts", pool="warehouse")
+"""After all of them, and no layer of a dataset: a month of it is over all services, so that it is never in one run with
+their months, which begin at different times, and it follows them by a condition of its own."""
+
 LAYERS: Mapping[str, Layer] = {layer.name: layer for layer in (RAW, CLEAN, POSTGRES, LAKE, WAREHOUSE)}
 """By name, in the order in which a month goes through them."""
 

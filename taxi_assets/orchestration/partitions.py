@@ -13,6 +13,7 @@ from dagster import BackfillPolicy, MonthlyPartitionsDefinition
 
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import months_between, shift_month
+from taxi_assets.datasets.registry import DATASETS
 
 TIMEZONE = "America/New_York"
 """TLC's own clock: partitions begin and schedules fire by it."""
@@ -25,6 +26,13 @@ of fhv."""
 def months_of(dataset: Dataset) -> MonthlyPartitionsDefinition:
     """Every complete month since the dataset's first published one, with keys like ``2019-01``."""
     return MonthlyPartitionsDefinition(start_date=dataset.first_month, fmt="%Y-%m", timezone=TIMEZONE)
+
+
+def months_of_all() -> MonthlyPartitionsDefinition:
+    """Every complete month since the first that any dataset has: of what is made over all of them."""
+    return MonthlyPartitionsDefinition(
+        start_date=min(dataset.first_month for dataset in DATASETS.values()), fmt="%Y-%m", timezone=TIMEZONE
+    )
 
 
 def batches_of(months_per_run: int) -> BackfillPolicy:

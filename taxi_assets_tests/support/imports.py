@@ -31,6 +31,7 @@ HOUSE = (
     "settings",
     "steps",
     "steps.files",
+    "steps.views",
     "steps.sample",
     "steps.raw",
     "steps.clean",

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from dagster import AssetExecutionContext, AssetMaterialization, MetadataValue
 
-from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import TaxiAssetsError
 from taxi_assets.orchestration import names
@@ -27,8 +26,22 @@ Progress = Callable[[str, Unit], OnProgress]
 """Gives the hook for what is about to be counted, ``progress("fetched", "bytes")``; its figures go to the run's log."""
 
 
+class HasMonths(Protocol):
+    """What months are of: a dataset, or the marts."""
+
+    @property
+    def name(self) -> str:
+        """Stands before the month in what people read, and in the run's tag ``dataset``."""
+        ...
+
+    @property
+    def table(self) -> str:
+        """Last part of the keys of its assets."""
+        ...
+
+
 def materialize_months(
-    context: AssetExecutionContext, dataset: Dataset, step: Callable[[TripMonth, Progress], Metadata]
+    context: AssetExecutionContext, dataset: HasMonths, step: Callable[[TripMonth, Progress], Metadata]
 ) -> None:
     """Runs ``step`` for each partition of the run and gives every month its own metadata.
 
@@ -76,7 +89,7 @@ def materialize_months(
         context.add_asset_metadata(metadata, partition_key=key)
 
 
-def tag_run(context: AssetExecutionContext, dataset: Dataset) -> None:
+def tag_run(context: AssetExecutionContext, dataset: HasMonths) -> None:
     """Names the run's dataset and layers, however it was launched (see ``taxi_assets/orchestration/names.py``)."""
     run = context.run
     wanted = {names.DATASET: dataset.name}

@@ -12,6 +12,7 @@ from typing import Any
 from dagster import MetadataValue, TableColumn, TableSchema
 
 from taxi_assets.datasets.columns import Column, Dataset, Lookup
+from taxi_assets.datasets.marts import SCHEMA, Mart
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.orchestration.names import (
     COLUMN_SCHEMA,
@@ -29,6 +30,7 @@ from taxi_assets.steps.files.clean_file import CleanFile
 from taxi_assets.steps.files.raw_file import PublishedFile
 from taxi_assets.steps.files.sql import identifier, parquet_scan
 from taxi_assets.steps.lake.copy import LakeMonth
+from taxi_assets.steps.marts.build import MartMonth
 from taxi_assets.steps.raw.sources import validator_of
 from taxi_assets.steps.warehouse.warehouse import WarehouseMonth
 from taxi_assets.text import markdown_cell, plain
@@ -41,9 +43,9 @@ def table_schema(dataset: Dataset) -> TableSchema:
     return TableSchema(columns=[_table_column(column) for column in dataset.table_columns])
 
 
-def lookup_schema(lookup: Lookup) -> TableSchema:
-    """The same for a table without months."""
-    return TableSchema(columns=[_table_column(column) for column in lookup.columns])
+def lookup_schema(table: Lookup | Mart) -> TableSchema:
+    """The same for a table that is of no dataset."""
+    return TableSchema(columns=[_table_column(column) for column in table.columns])
 
 
 def _table_column(column: Column) -> TableColumn:
@@ -115,6 +117,24 @@ def warehouse_metadata(loaded: WarehouseMonth, dataset: Dataset) -> dict[str, An
         "bytes billed": loaded.bytes_billed if loaded.bytes_billed is not None else "nothing is billed",
         "slot milliseconds": loaded.slot_ms if loaded.slot_ms is not None else "not reported",
         UNCHANGED: loaded.unchanged,
+    }
+
+
+def mart_metadata(built: MartMonth) -> dict[str, Any]:
+    """Rows and trips of a mart's month, by service with the version that they were made from."""
+    head = "| service | rows | trips | made from | unchanged |\n|---|---:|---:|---|---|"
+    lines = [
+        f"| {part.month.dataset} | {part.rows:,} | {part.trips:,} | `{part.version[:12]}` | "
+        f"{'yes' if part.unchanged else 'no'} |"
+        for part in built.parts
+    ]
+    return {
+        ROW_COUNT: built.rows,
+        TABLE_NAME: f"{SCHEMA}.{built.mart.name}",
+        COLUMN_SCHEMA: lookup_schema(built.mart),
+        "trips": built.trips,
+        "services": MetadataValue.md("\n".join([head, *lines])),
+        UNCHANGED: built.unchanged,
     }
 
 

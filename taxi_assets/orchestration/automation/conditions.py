@@ -52,6 +52,30 @@ def follow_upstream(layer: Layer, dataset: Dataset) -> Condition:
     ).with_label(f"carry {layer.name} on")
 
 
+def follow_warehouse() -> Condition:
+    """When to materialize a month of a mart without being asked.
+
+    Once for each time that a month of any service changed in the warehouse, and once when a month is there that no mart
+    was ever made of, as after an upgrade. Not while a service is on its way there, whose month would ask again; a
+    service whose month failed holds the others up no longer than it was in progress.
+    """
+    changed = dg.AutomationCondition.any_deps_match(dg.AutomationCondition.newly_updated())
+    # A month that changes between a request and the next tick is asked for again: the run may have read it before.
+    requested = dg.AutomationCondition.newly_requested() & ~changed
+    never_made = dg.AutomationCondition.missing() & dg.AutomationCondition.any_deps_match(
+        ~dg.AutomationCondition.missing()
+    )
+    pending = changed.since(requested | dg.AutomationCondition.initial_evaluation()) | never_made.newly_true().since(
+        requested
+    )
+    return (
+        pending
+        & ~dg.AutomationCondition.any_deps_match(dg.AutomationCondition.will_be_requested())
+        & ~dg.AutomationCondition.any_deps_in_progress()
+        & ~dg.AutomationCondition.in_progress()
+    ).with_label("follow the warehouse")
+
+
 def _stopped_at(layer: Layer) -> Condition:
     """Newly materialized by a run that did not, or could not, go on to every layer that follows."""
     all_new_updates = dg.AutomationCondition.all_new_updates_have_run_tags

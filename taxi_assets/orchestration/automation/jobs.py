@@ -14,6 +14,7 @@ from taxi_assets.datasets.zones import TAXI_ZONE_SHAPES, TAXI_ZONES
 from taxi_assets.orchestration import names
 from taxi_assets.orchestration.automation.backfills import request_backfill
 from taxi_assets.orchestration.dagster_internals.runs import UnresolvedAssetJobDefinition
+from taxi_assets.orchestration.layers import MARTS
 
 
 def _load_job(dataset: Dataset) -> UnresolvedAssetJobDefinition:
@@ -37,6 +38,15 @@ LOAD_ZONES = dg.define_asset_job(
     "load_taxi_zones",
     dg.AssetSelection.groups(TAXI_ZONES.name, TAXI_ZONE_SHAPES),
     description="The zone lookup, from the published file into every store, and the zones' shapes: neither has months.",
+)
+
+
+BUILD_MARTS = dg.define_asset_job(
+    "build_marts",
+    dg.AssetSelection.groups(MARTS.name),
+    description="The marts of the chosen months, over all services, from the warehouse. They follow it by themselves; "
+    "this makes them at once.",
+    tags={names.DATASET: MARTS.name},
 )
 
 

@@ -8,9 +8,16 @@ from __future__ import annotations
 from dagster import AssetChecksDefinition
 
 from taxi_assets.datasets.columns import Dataset
+from taxi_assets.datasets.marts import MARTS
 from taxi_assets.orchestration.checks.clean import clean_checks
+from taxi_assets.orchestration.checks.marts import mart_checks
 from taxi_assets.orchestration.checks.raw import raw_check
 from taxi_assets.orchestration.checks.stores import lake_check, postgres_checks, warehouse_checks
+
+
+def checks_of_marts() -> list[AssetChecksDefinition]:
+    """All checks of the marts."""
+    return [mart_checks(mart) for mart in MARTS.values()]
 
 
 def checks_of(dataset: Dataset) -> list[AssetChecksDefinition]:

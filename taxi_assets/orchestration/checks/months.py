@@ -18,8 +18,9 @@ from dagster import (
 )
 
 from taxi_assets.data_dir import DataDir
-from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
+from taxi_assets.datasets.registry import DATASETS
+from taxi_assets.orchestration.assets.materialize import HasMonths
 from taxi_assets.steps.files.interrupts import interruptible
 from taxi_assets.text import markdown_cell, markdown_line
 
@@ -69,7 +70,7 @@ CheckFunction = Callable[[TripMonth], Finding]
 
 def results(
     context: AssetCheckExecutionContext,
-    dataset: Dataset,
+    dataset: HasMonths,
     data_dir: DataDir,
     functions: Mapping[MonthCheck, CheckFunction],
 ) -> Iterator[AssetCheckResult]:
@@ -84,13 +85,17 @@ def results(
             yield _result(check, selected[check.name], findings)
 
 
-def months_to_check(context: AssetCheckExecutionContext, dataset: Dataset, data_dir: DataDir) -> list[TripMonth]:
+def months_to_check(context: AssetCheckExecutionContext, dataset: HasMonths, data_dir: DataDir) -> list[TripMonth]:
     """The partitions of the run; of a check that is executed by itself, every month that is clean on this machine."""
     run = context.op_execution_context
     if run.has_partition_key or run.has_partition_key_range:
         return [TripMonth(dataset.name, key) for key in run.partition_keys]
-    files = sorted((data_dir.root / "clean" / dataset.name).glob(f"{dataset.table}_????-??.parquet"))
-    return [TripMonth.from_file_name(path.name) for path in files]
+    if dataset.name in DATASETS:
+        files = sorted((data_dir.root / "clean" / dataset.name).glob(f"{dataset.table}_????-??.parquet"))
+        return [TripMonth.from_file_name(path.name) for path in files]
+    # What is made over all datasets.
+    files = (data_dir.root / "clean").glob("*/*_tripdata_????-??.parquet")
+    return [TripMonth(dataset.name, month) for month in sorted({TripMonth.from_file_name(f.name).month for f in files})]
 
 
 def _result(check: MonthCheck, asset: AssetKey, findings: Mapping[TripMonth, Finding]) -> AssetCheckResult:

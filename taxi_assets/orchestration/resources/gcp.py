@@ -30,6 +30,7 @@ from taxi_assets.steps.gcp.clients import bigquery_client, storage_client
 from taxi_assets.steps.gcp.connection import GcpConnection
 from taxi_assets.steps.gcp.preflight import check_gcp, check_lake
 from taxi_assets.steps.lake.gcs import GcsLake
+from taxi_assets.steps.marts.marts import MartStore
 from taxi_assets.steps.warehouse.bigquery import BigQueryWarehouse
 
 
@@ -126,6 +127,14 @@ class BigQueryDatasetResource(GcpResource, BigQueryResource, WarehouseResource):
             maximum_bytes_billed=self.maximum_bytes_billed,
             require_partition_filter=self.require_partition_filter,
         )
+
+    def marts(self) -> MartStore:
+        """There are none yet: ``definitions.py`` makes marts in the ``local`` target only.
+
+        Raises:
+            NotImplementedError: Always.
+        """
+        raise NotImplementedError("BigQuery has no marts")
 
 
 # `cache` does not remember errors: whoever opens next asks again.

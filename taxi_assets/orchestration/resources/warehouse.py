@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dagster import ConfigurableResource
 
+from taxi_assets.steps.marts.marts import MartStore
 from taxi_assets.steps.warehouse.warehouse import Warehouse
 
 
@@ -17,6 +18,10 @@ class WarehouseResource(ConfigurableResource, ABC):  # pyright: ignore[reportMis
     @abstractmethod
     def open(self) -> Warehouse:
         """The warehouse to work with."""
+
+    @abstractmethod
+    def marts(self) -> MartStore:
+        """The marts in it."""
 
 
 class DuckDbResource(WarehouseResource):
@@ -35,3 +40,11 @@ class DuckDbResource(WarehouseResource):
         from taxi_assets.steps.warehouse.duckdb_views import DuckDbWarehouse
 
         return DuckDbWarehouse(Path(self.catalogue), Path(self.lake_root))
+
+    def marts(self) -> MartStore:
+        """The marts that the catalogue shows."""
+        from taxi_assets.steps.marts.duckdb_marts import DuckDbMarts
+        from taxi_assets.steps.warehouse.duckdb_views import DuckDbWarehouse
+
+        lake = Path(self.lake_root)
+        return DuckDbMarts(DuckDbWarehouse(Path(self.catalogue), lake), lake)

@@ -89,6 +89,8 @@ def from_text(column: Column, text: str, notation: Notation = PLAIN) -> str:
             return f"CASE WHEN {text} <> '' THEN {_number(text)} END"
         case ColumnType.TEXT:
             return _text(column, text)
+        case ColumnType.COUNT | ColumnType.YES_NO:
+            raise ValueError(f"{column.name}: no published file has a {column.type.duckdb}")
 
 
 @dataclass(frozen=True)
@@ -208,6 +210,8 @@ def from_type(
         case ColumnType.TEXT:
             # Flags of yellow 2009 and 2010 arrive as numbers: 0.0 is a word of their code table.
             return from_text(column, f"CAST({value} AS VARCHAR)") if _is_number(arrives_as) else None
+        case ColumnType.COUNT | ColumnType.YES_NO:
+            raise ValueError(f"{column.name}: no published file has a {column.type.duckdb}")
 
 
 def table_row(dataset: Dataset, month: TripMonth, value: Callable[[Column], str | None]) -> str:

@@ -1,7 +1,7 @@
 """The warehouse of the ``local`` target: a DuckDB file with views over the lake's Parquet.
 
-Belongs here: the catalogue file and its views. Not here: trips; they are in the lake. The versions of the lake's files
-that the views name, and how long they are kept (``versions.py``).
+Belongs here: the catalogue file and how it is replaced. Not here: the SQL of its views (``catalogue.py``); trips, which
+are in the lake; the versions of the lake's files that the views name, and how long they are kept (``versions.py``).
 
 The file is a catalogue of a few hundred kilobytes. Its views list the version of each month that they show. When a
 month is loaded again, a new catalogue is made beside the old one, compared, and renamed over it, so nobody waits for
@@ -17,7 +17,7 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -28,7 +28,6 @@ import duckdb
 from filelock import FileLock, Timeout
 
 from taxi_assets.data_dir import partial_path, remove_leftovers
-from taxi_assets.datasets.columns import Column, Dataset
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.datasets.zones import TAXI_ZONES
@@ -42,8 +41,9 @@ from taxi_assets.errors import (
 from taxi_assets.steps.files.disk import disk_error, disk_errors_explained, is_full, is_not_allowed
 from taxi_assets.steps.files.formats import parquet_rows
 from taxi_assets.steps.files.interrupts import interruptible, stopped_by
-from taxi_assets.steps.files.sql import identifier, literal, parquet_scan
+from taxi_assets.steps.files.sql import identifier, literal
 from taxi_assets.steps.lake.lake import clean_name
+from taxi_assets.steps.warehouse.catalogue import create_views
 from taxi_assets.steps.warehouse.versions import GRACE, Catalogues, FileVersions
 from taxi_assets.steps.warehouse.warehouse import ZONES_NAME, CleanObject, WarehouseMonth
 from taxi_assets.text import shown
@@ -63,6 +63,10 @@ class _Definition(NamedTuple):
     sql: str
     comment: str | None
     columns: tuple[tuple[str, str | None], ...]
+
+
+_Definitions = dict[tuple[str, str], _Definition]
+"""By schema and name."""
 
 
 class DuckDbWarehouse:
@@ -99,7 +103,7 @@ class DuckDbWarehouse:
         del run_id
         begun = time.monotonic()
         replaced = self.refresh()
-        rows = int(self._value(ZONES_NAME, f"SELECT count(*) FROM {identifier(TAXI_ZONES.name)}") or 0)
+        rows = int(self.value(ZONES_NAME, f"SELECT count(*) FROM {identifier(TAXI_ZONES.name)}") or 0)
         return self._loaded(TAXI_ZONES.name, ZONES_NAME, rows, zones, replaced, begun)
 
     def _loaded(
@@ -128,13 +132,13 @@ class DuckDbWarehouse:
             StoreUnavailableError: Somebody has the catalogue open for writing, or removed files meanwhile.
         """
         sql = f"SELECT count(*) FROM {identifier(month.table)} WHERE file_month = ?"
-        return int(self._value(clean_name(month), sql, [month.first_day]) or 0)
+        return int(self.value(clean_name(month), sql, [month.first_day]) or 0)
 
     def total(self, month: TripMonth, column: str) -> float | None:
         """Sum of a column over the month's rows; errors as :meth:`count`."""
         name = DATASETS[month.dataset].column(column).name
         sql = f"SELECT sum({identifier(name)}) FROM {identifier(month.table)} WHERE file_month = ?"
-        return self._value(clean_name(month), sql, [month.first_day])
+        return self.value(clean_name(month), sql, [month.first_day])
 
     def refresh(self) -> bool:
         """Replaces the catalogue when its views are not those that the registry and the lake ask for.
@@ -212,36 +216,21 @@ class DuckDbWarehouse:
     def _create_views(self, connection: duckdb.DuckDBPyConnection) -> list[Path]:
         """Creates the views, and returns the files that they name."""
         named: list[Path] = []
-        for dataset in DATASETS.values():
-            found = self._taken(f"clean/{dataset.name}/{dataset.table}_????-??.parquet")
-            self._create_view(connection, dataset.table, _comment(dataset), dataset.table_columns, found)
-            named += found
-        found = self._taken(ZONES_NAME)
-        self._create_view(connection, TAXI_ZONES.name, TAXI_ZONES.description, TAXI_ZONES.columns, found)
-        return named + found
+
+        def take(pattern: str) -> list[Path]:
+            found = self._taken(pattern)
+            named.extend(found)
+            return found
+
+        create_views(connection, take)
+        return named
 
     def _taken(self, pattern: str) -> list[Path]:
         """The versions that the lake's files of a pattern have now."""
         names = sorted(path.relative_to(self._lake).as_posix() for path in self._lake.glob(pattern))
         return [self._versions.take(name) for name in names]
 
-    def _create_view(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        name: str,
-        comment: str,
-        columns: Iterable[Column],
-        files: Sequence[Path],
-    ) -> None:
-        source, present = _source(connection, files)
-        selected = ",\n  ".join(_selected(column, present) for column in columns)
-        connection.execute(f"CREATE VIEW {identifier(name)} AS SELECT\n  {selected}\n{source}")
-        connection.execute(f"COMMENT ON VIEW {identifier(name)} IS {literal(comment)}")
-        for column in columns:
-            on = f"{identifier(name)}.{identifier(column.name)}"
-            connection.execute(f"COMMENT ON COLUMN {on} IS {literal(column.full_description)}")
-
-    def _value(self, name: str, sql: str, parameters: list[object] | None = None) -> float | None:
+    def value(self, name: str, sql: str, parameters: list[object] | None = None) -> float | None:
         """The one value that a query gives; ``name`` is the file of the lake that it is about."""
         with disk_errors_explained(str(self._catalogue), self._catalogue.parent):
             if not self._catalogue.is_file():
@@ -302,26 +291,7 @@ def _attachable(database: Path) -> Generator[Path]:
         shutil.copyfile(elsewhere, database)
 
 
-def _source(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> tuple[str, frozenset[str]]:
-    """The FROM clause over files, and the columns that at least one of them has."""
-    if not files:
-        return "WHERE false", frozenset()
-    # By name: files that were cleaned before a column was known do not have it, and show NULL.
-    source = f"FROM {parquet_scan(*files, union_by_name=True)}"
-    described = connection.execute(f"DESCRIBE SELECT * {source}").fetchall()
-    return source, frozenset(str(row[0]) for row in described)
-
-
-def _selected(column: Column, present: frozenset[str]) -> str:
-    name = identifier(column.name)
-    return f"CAST({name if column.name in present else 'NULL'} AS {column.type.to_query}) AS {name}"
-
-
-def _comment(dataset: Dataset) -> str:
-    return f"{dataset.description} A view over the lake: one Parquet file a month."
-
-
-def _definitions_in(catalogue: Path) -> dict[str, _Definition] | None:
+def _definitions_in(catalogue: Path) -> _Definitions | None:
     """What a catalogue says, or None when there is none or it cannot be read."""
     if not catalogue.exists():
         return None
@@ -333,22 +303,26 @@ def _definitions_in(catalogue: Path) -> dict[str, _Definition] | None:
             return None
 
 
-def _definitions(connection: duckdb.DuckDBPyConnection, database: str) -> dict[str, _Definition]:
+def _definitions(connection: duckdb.DuckDBPyConnection, database: str) -> _Definitions:
     views = connection.execute(
-        "SELECT view_name, sql, comment FROM duckdb_views() WHERE database_name = ? AND NOT internal", [database]
-    ).fetchall()
-    columns = connection.execute(
-        "SELECT table_name, column_name, comment FROM duckdb_columns() WHERE database_name = ? AND NOT internal "
-        "ORDER BY table_name, column_index",
+        "SELECT schema_name, view_name, sql, comment FROM duckdb_views() WHERE database_name = ? AND NOT internal",
         [database],
     ).fetchall()
+    columns = connection.execute(
+        "SELECT schema_name, table_name, column_name, comment FROM duckdb_columns() WHERE database_name = ? "
+        "AND NOT internal ORDER BY column_index",
+        [database],
+    ).fetchall()
+    found: dict[tuple[str, str], list[tuple[str, str | None]]] = {}
+    for schema, table, column, said in columns:
+        found.setdefault((schema, table), []).append((column, said))
     return {
-        name: _Definition(sql, comment, tuple((column, said) for table, column, said in columns if table == name))
-        for name, sql, comment in views
+        (schema, name): _Definition(sql, comment, tuple(found.get((schema, name), ())))
+        for schema, name, sql, comment in views
     }
 
 
-def _shapes(definitions: dict[str, _Definition] | None) -> dict[str, object]:
+def _shapes(definitions: _Definitions | None) -> dict[tuple[str, str], object]:
     return {name: (said.comment, said.columns) for name, said in (definitions or {}).items()}
 
 

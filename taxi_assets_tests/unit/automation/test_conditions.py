@@ -9,9 +9,12 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 import pytest
 
+from taxi_assets.datasets.columns import Dataset
+from taxi_assets.datasets.marts import ZONE_PAIRS
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import BrokenFileError, LayoutError, SourceUnavailableError, TaxiAssetsError
 from taxi_assets.orchestration import names
+from taxi_assets.orchestration.assets.marts import mart_asset
 from taxi_assets.orchestration.assets.materialize import materialize_months
 from taxi_assets.orchestration.assets.trip_asset import trip_asset
 from taxi_assets.orchestration.automation.conditions import SENSOR
@@ -21,7 +24,8 @@ from taxi_assets.orchestration.dagster_internals.runs import (
     PARTITION_NAME_TAG,
     SENSOR_NAME_TAG,
 )
-from taxi_assets.orchestration.layers import LAYERS
+from taxi_assets.orchestration.layers import LAYERS, MARTS, WAREHOUSE
+from taxi_assets.orchestration.partitions import months_of
 
 pytestmark = pytest.mark.slow
 
@@ -329,3 +333,104 @@ def test_months_are_left_to_the_step_s_own_retry_while_it_has_one(graph: Graph) 
     assert result.success
     assert tries == ["2019-01", "2019-02", "2019-01", "2019-02"]
     assert names.partly_failed("flaky") not in graph.instance.get_runs(limit=1)[0].tags
+
+
+class Marts:
+    """Stand-ins for the warehouse of all services, and a mart that follows them."""
+
+    def __init__(self, instance: dg.DagsterInstance) -> None:
+        self.instance = instance
+        self.failing: set[str] = set()
+        self._cursor = None
+        self.defs = dg.Definitions([*map(self._warehouse, DATASETS.values()), self._mart()])
+
+    def _warehouse(self, dataset: Dataset) -> dg.AssetsDefinition:
+        @dg.asset(key=WAREHOUSE.key(dataset.table), partitions_def=months_of(dataset))
+        def stand_in() -> None:
+            if dataset.name in self.failing:
+                raise dg.Failure("this service fails")
+
+        return stand_in
+
+    def _mart(self) -> dg.AssetsDefinition:
+        made = mart_asset(ZONE_PAIRS, 12)
+
+        @dg.asset(
+            key=made.key,
+            deps=list(made.get_asset_spec().deps),
+            partitions_def=made.partitions_def,
+            automation_condition=made.get_asset_spec().automation_condition,
+        )
+        def stand_in() -> None:
+            if MARTS.name in self.failing:
+                raise dg.Failure("the mart fails")
+
+        return stand_in
+
+    def run(self, key: dg.AssetKey, month: str) -> None:
+        self.defs.resolve_implicit_global_asset_job_def().execute_in_process(
+            asset_selection=[key],
+            partition_key=month,
+            instance=self.instance,
+            run_config=QUIET,
+            raise_on_error=False,
+        )
+
+    def load(self, dataset: str, month: str) -> None:
+        self.run(WAREHOUSE.key(DATASETS[dataset].table), month)
+
+    def make(self, month: str) -> None:
+        self.run(MARTS.key(ZONE_PAIRS.name), month)
+
+    def tick(self) -> set[str]:
+        result = dg.evaluate_automation_conditions(defs=self.defs, instance=self.instance, cursor=self._cursor)
+        self._cursor = result.cursor
+        return set(result.get_requested_partitions(MARTS.key(ZONE_PAIRS.name)))
+
+
+@pytest.fixture
+def marts() -> Iterator[Marts]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Marts(instance)
+
+
+def test_marts_of_a_month_follow_every_service_and_only_once(marts: Marts) -> None:
+    assert marts.tick() == set()
+    marts.load("yellow", "2012-05")
+    assert marts.tick() == {"2012-05"}
+    assert marts.tick() == set()
+    marts.make("2012-05")
+    assert marts.tick() == set()
+    marts.load("yellow", "2019-03")
+    marts.load("fhvhv", "2019-03")
+    assert marts.tick() == {"2019-03"}
+    marts.make("2019-03")
+    marts.load("fhvhv", "2019-03")
+    assert marts.tick() == {"2019-03"}
+
+
+def test_a_service_that_fails_does_not_hold_the_marts_of_the_others(marts: Marts) -> None:
+    marts.tick()
+    marts.failing.add("green")
+    marts.load("yellow", "2019-03")
+    marts.load("green", "2019-03")
+    assert marts.tick() == {"2019-03"}
+
+
+def test_a_mart_that_failed_waits_for_the_warehouse_to_change(marts: Marts) -> None:
+    marts.tick()
+    marts.failing.add("marts")
+    marts.load("yellow", "2019-03")
+    assert marts.tick() == {"2019-03"}
+    marts.make("2019-03")
+    assert marts.tick() == set()
+    assert marts.tick() == set()
+    marts.load("yellow", "2019-03")
+    assert marts.tick() == {"2019-03"}
+
+
+def test_months_that_were_there_before_there_were_marts_get_theirs(marts: Marts) -> None:
+    marts.load("yellow", "2010-01")
+    marts.load("green", "2019-03")
+    assert marts.tick() == {"2010-01", "2019-03"}
+    assert marts.tick() == set()
