@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from taxi_assets.datasets.marts import Mart
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
-from taxi_assets.errors import NotMaterializedError, PassingError, TaxiAssetsError
+from taxi_assets.errors import NotMaterializedError, TaxiAssetsError
 from taxi_assets.steps.marts.marts import MartPart, MartStore
 
 logger = logging.getLogger(__name__)
@@ -80,8 +80,7 @@ def build_mart(mart: Mart, month: str, store: MartStore, *, run_id: str = "") ->
     except TaxiAssetsError as error:
         errors.append(error)  # after what went wrong before it, of which it may be a consequence
     if errors:
-        # One that may pass is tried again, which finds the others done; but not if another one never passes.
-        raise next((error for error in errors if not isinstance(error, PassingError)), errors[0])
+        raise errors[0]
     if not parts:
         raise NotMaterializedError(
             f"{mart.name} {month}: no service has this month in the warehouse; materialize one of "
