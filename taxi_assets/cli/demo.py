@@ -25,7 +25,7 @@ from taxi_assets.errors import NotMaterializedError, SettingsError
 from taxi_assets.installation import command
 from taxi_assets.orchestration.assets.inputs import raw_zones
 from taxi_assets.orchestration.automation.jobs import LOAD_JOBS, LOAD_ZONES
-from taxi_assets.orchestration.layers import LAYERS, POSTGRES, WAREHOUSE
+from taxi_assets.orchestration.layers import CLEAN, LAYERS, POSTGRES, WAREHOUSE
 from taxi_assets.orchestration.names import ROW_COUNT, SECONDS, TABLE_NAME, UNCHANGED
 from taxi_assets.orchestration.records import latest_metadata
 from taxi_assets.orchestration.resources.targets import lake_and_warehouse, trips_database
@@ -64,13 +64,15 @@ def run_demo(_: Namespace) -> int:
     console.print("Starting the embedded PostgreSQL server and loading Dagster …")
     os.environ.update(prepare_dagster(settings))
     with dg.DagsterInstance.get() as instance:
-        if not _materialize(settings, instance, console):
+        results = _materialize(settings, instance, console)
+        if not all(result.success for result in results):
             ui = command("dev", data_dir=settings.taxi_data_dir)
             console.print(f"A run failed; its log says more: `{ui}`, then Runs.", style="red")
             return 1
         _show(_shown_months(settings, instance), settings, console)
         _say_where_the_zones_are(instance, console)
     _say_where_to_look(settings, console)
+    _say_links(settings, [result.run_id for result in results[1:]], console)
     return 0
 
 
@@ -98,7 +100,8 @@ def _check_synthetic(settings: Settings, what: str, raw: PublishedFile | None) -
         )
 
 
-def _materialize(settings: Settings, instance: dg.DagsterInstance, console: Console) -> bool:
+def _materialize(settings: Settings, instance: dg.DagsterInstance, console: Console) -> list[dg.ExecuteInProcessResult]:
+    """The runs of the zones and of each dataset, in this order."""
     defs = build_defs(settings)
     zones = defs.resolve_job_def(LOAD_ZONES.name)
     trips = [defs.resolve_job_def(LOAD_JOBS[dataset].name) for dataset in DATASETS_SHOWN]
@@ -108,7 +111,7 @@ def _materialize(settings: Settings, instance: dg.DagsterInstance, console: Cons
         results += [execute(job, instance, bar, months=MONTHS_SHOWN, tags=DEMO) for job in trips]
     for result in results:
         say_failures(result, console)
-    return all(result.success for result in results)
+    return results
 
 
 def _assets(job: dg.JobDefinition) -> set[dg.AssetKey]:
@@ -178,3 +181,15 @@ def _say_where_to_look(settings: Settings, console: Console) -> None:
     ]
     for line in lines:
         console.print(line)
+
+
+def _say_links(settings: Settings, run_ids: list[str], console: Console) -> None:
+    """Pages of the UI that are worth a look first; they open once it runs."""
+    port = os.environ.get("TAXI_UI_PORT")
+    ui = f"http://127.0.0.1:{port}" if port and "TAXI_UI_URL" not in os.environ else settings.taxi_ui_url.rstrip("/")
+    month = TripMonth(DATASETS_SHOWN[0], MONTHS_SHOWN[0])
+    asset = "/".join(CLEAN.key(month.table).path)
+    console.print("There, once it runs:")
+    console.print(f"  the first month  {ui}/assets/{asset}?view=partitions&partition={month.month}")
+    for dataset, run_id in zip(DATASETS_SHOWN, run_ids, strict=True):
+        console.print(f"  the run of {dataset:<6} {ui}/runs/{run_id}")

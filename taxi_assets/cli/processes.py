@@ -114,7 +114,7 @@ def run_together(environment: Mapping[str, str], host: str, port: int) -> int:
         parts = [
             Part("code server", [*code, "--inject-env-vars-from-instance", "--log-level", "warning"], environment),
             Part("webserver", [*ui, "--dagster-log-level", "warning"], environment),
-            Part("daemon", ["dagster._daemon", "run", *shown], environment),
+            Part("daemon", ["dagster._daemon", "run", *shown, "--log-level", "warning"], environment),
         ]
         try:
             return _watch(parts, place, told)

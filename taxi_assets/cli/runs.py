@@ -21,6 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.text import Text
 
 from taxi_assets.cli import INTERRUPTED, STOPPED
+from taxi_assets.cli.processes import LOCATION
 from taxi_assets.orchestration.dagster_internals.runs import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
@@ -111,9 +112,31 @@ def execute(
             raise_on_error=False,
         )
         try:
-            return run.result()
+            result = run.result()
         except KeyboardInterrupt:
             _end(run_id, instance, bar)
+    _belongs_to_the_location(run_id, instance)
+    return result
+
+
+def _belongs_to_the_location(run_id: str, instance: dg.DagsterInstance) -> None:
+    """Says which code location a run is of, so that the UI's overview and the page of its job show it.
+
+    At its end: a run that was killed must not be started again by the daemon, whose settings may be others.
+    """
+    from taxi_assets.orchestration.dagster_internals.origins import (
+        REPOSITORY_LABEL_TAG,
+        SINGLETON_REPOSITORY_NAME,
+        RegisteredCodeLocationOrigin,
+        RemoteJobOrigin,
+        RemoteRepositoryOrigin,
+    )
+
+    repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(LOCATION), SINGLETON_REPOSITORY_NAME)
+    instance.add_run_tags(run_id, {REPOSITORY_LABEL_TAG: repository.get_label()})
+    run = instance.get_run_by_id(run_id)
+    if run is not None:
+        instance.run_storage.replace_job_origin(run, RemoteJobOrigin(repository, run.job_name))
 
 
 def _leave_ctrl_c_to_the_main_thread() -> None:

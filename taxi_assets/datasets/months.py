@@ -7,6 +7,7 @@ exist (``registry.py``) and where files lie on a disk (``taxi_assets/data_dir.py
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
@@ -88,6 +89,21 @@ def months_between(first: str, last: str) -> list[str]:
     ['2019-11', '2019-12', '2020-01']
     """
     return [_written(number) for number in range(_number(first), _number(last) + 1)]
+
+
+def stretches(months: Iterable[str]) -> list[tuple[str, str]]:
+    """The first and last of the months that follow one another.
+
+    >>> stretches(["2019-02", "2019-04", "2019-05"])
+    [('2019-02', '2019-02'), ('2019-04', '2019-05')]
+    """
+    found: list[tuple[str, str]] = []
+    for month in sorted(months):
+        if found and shift_month(found[-1][1], 1) == month:
+            found[-1] = (found[-1][0], month)
+        else:
+            found.append((month, month))
+    return found
 
 
 def _number(month: str) -> int:

@@ -9,7 +9,9 @@ was launched; sensors add theirs to the runs that they ask for.
 
 from __future__ import annotations
 
-# Tags of runs.
+from collections.abc import Mapping
+
+# Tags of runs that people read in the list of runs.
 
 DATASET = "dataset"
 """Name of the dataset that a run works on; a run never mixes datasets, whose months begin at different times."""
@@ -20,27 +22,55 @@ BACKFILL = "backfill"
 LANDED_FILE = "landed_file"
 """Name of the file in ``landing/accepted`` that a run takes instead of the source's."""
 
-VERSION = "version"
-"""On runs that the sensor new_months asked for: month, validator, and the validator that it replaces."""
+MONTHS = "months"
+"""On runs of several months, which Dagster notes as two tags that the list does not show: ``2019-01 to 2019-12``."""
+
+REASON = "reason"
+"""Why a sensor asked for the run, in words."""
 
 FAILURE = "failure"
 """``passing`` or ``permanent`` on a run with a step that failed: whether the same might go well another time."""
 
-MAKES_UP = "makes_up"
+# Tags of runs for automation alone.
+
+_HIDDEN = ".dagster/taxi."
+"""Tags that begin with ``.dagster/`` are in the records and in no list: Dagster's UI leaves them out."""
+
+VERSION = f"{_HIDDEN}version"
+"""On runs that the sensor new_months asked for: month, validator, and the validator that it replaces."""
+
+SOURCE = f"{_HIDDEN}source"
+"""Beside it: where the file was seen."""
+
+MAKES_UP = f"{_HIDDEN}makes_up"
 """Id of the run that failed in passing, on a run that the sensor after_outages asked for in its place."""
 
-TRY = "try"
+TRY = f"{_HIDDEN}try"
 """Beside it: which try this is, counted from 1."""
 
 
 def takes_along(layer: str) -> str:
-    """On every run that materializes ``layer``: ``layer/clean``."""
-    return f"layer/{layer}"
+    """On every run that materializes ``layer``."""
+    return f"{_HIDDEN}layer.{layer}"
 
 
 def partly_failed(layer: str) -> str:
     """On a batch of months some of which failed in ``layer``, after which Dagster skips the layers that follow."""
-    return f"partly_failed/{layer}"
+    return f"{_HIDDEN}partly_failed.{layer}"
+
+
+def formerly(tag: str) -> str:
+    """How a tag for automation was called while lists still showed them; records that exist have that name.
+
+    >>> formerly(takes_along("clean"))
+    'layer/clean'
+    """
+    return tag.removeprefix(_HIDDEN).replace(".", "/")
+
+
+def has(run_tags: Mapping[str, str], tag: str) -> bool:
+    """Whether a run, which may be an old one, has a tag for automation."""
+    return tag in run_tags or formerly(tag) in run_tags
 
 
 # Metadata of materializations that automation and commands read back.

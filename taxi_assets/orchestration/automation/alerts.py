@@ -8,7 +8,7 @@ failed over it would send the same alerts again and again.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import dagster as dg
@@ -17,12 +17,8 @@ from pydantic import Field
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.orchestration import names
 from taxi_assets.orchestration.automation.outages import will_be_made_up
-from taxi_assets.orchestration.dagster_internals.runs import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-    PARTITION_NAME_TAG,
-    WILL_RETRY_TAG,
-)
+from taxi_assets.orchestration.dagster_internals.runs import WILL_RETRY_TAG
+from taxi_assets.orchestration.instance.in_words import months_of_run
 from taxi_assets.orchestration.partitions import TIMEZONE, months_of
 from taxi_assets.orchestration.records import failure_reason
 from taxi_assets.text import chat_quote
@@ -82,20 +78,10 @@ class FailedStep:
 
 def failure_text(run: dg.DagsterRun, steps: Sequence[FailedStep], message: str, link: str) -> str:
     """What is said about a failed run: dataset, months, steps, error and where to look."""
-    lines = [f"Failed: {run.tags.get(names.DATASET, run.job_name)} {months_in_words(run.tags)}".rstrip()]
+    lines = [f"Failed: {run.tags.get(names.DATASET, run.job_name)} {months_of_run(run.tags)}".rstrip()]
     # Quoted: it may hold what others published, or what a server said.
     lines += [f"{step.name}:\n{_quoted(step.error)}" for step in steps] or [_quoted(message)]
     return "\n".join([*lines, link])
-
-
-def months_in_words(run_tags: Mapping[str, str]) -> str:
-    """``2019-01``, ``2019-01 to 2019-12``, or nothing for a run without months."""
-    if PARTITION_NAME_TAG in run_tags:
-        return run_tags[PARTITION_NAME_TAG]
-    first, last = run_tags.get(ASSET_PARTITION_RANGE_START_TAG), run_tags.get(ASSET_PARTITION_RANGE_END_TAG)
-    if not first or not last:
-        return ""
-    return first if first == last else f"{first} to {last}"
 
 
 def _quoted(text: str) -> str:

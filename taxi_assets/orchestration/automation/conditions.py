@@ -21,6 +21,8 @@ from taxi_assets.orchestration.dagster_internals.runs import SENSOR_NAME_TAG
 from taxi_assets.orchestration.layers import LAYERS, Layer, followers
 
 SENSOR = "follow_upstream"
+REASON = "follow-up of a change or a failed batch"
+"""Of its runs and backfills."""
 
 Condition = dg.AutomationCondition[Any]
 
@@ -79,17 +81,21 @@ def follow_warehouse() -> Condition:
 def _stopped_at(layer: Layer) -> Condition:
     """Newly materialized by a run that did not, or could not, go on to every layer that follows."""
     all_new_updates = dg.AutomationCondition.all_new_updates_have_run_tags
+    any_new_update = dg.AutomationCondition.any_new_update_has_run_tags
+    partly_failed = names.partly_failed(layer.name)
     carrying_on = {names.takes_along(follower.name) for follower in followers(layer)}
-    left_behind = dg.AutomationCondition.any_new_update_has_run_tags(tag_keys={names.partly_failed(layer.name)})
+    # Runs that go on while the project is upgraded have the tags by their former names.
+    left_behind = any_new_update(tag_keys={partly_failed}) | any_new_update(tag_keys={names.formerly(partly_failed)})
     if not carrying_on:
         return left_behind.with_label(f"stopped at {layer.name}")
     # The first tick of an instance without any event cannot tell updates apart: "all have the tag" is false for those
     # that have it, while "any has it" is false too. Without the second, the first run ever would be run twice.
-    ours = dg.AutomationCondition.any_new_update_has_run_tags(tag_keys={names.DATASET})
+    ours = any_new_update(tag_keys={names.DATASET})
+    went_on = all_new_updates(tag_keys=carrying_on) | all_new_updates(tag_keys=set(map(names.formerly, carrying_on)))
     # What was carried on once is not carried on again: when a layer that follows was in progress at that moment, it is
     # being taken care of, and asking again until it is done would be a run every half minute.
     carried_on = all_new_updates(tag_values={SENSOR_NAME_TAG: SENSOR})
-    stopped = left_behind | (ours & ~all_new_updates(tag_keys=carrying_on) & ~carried_on)
+    stopped = left_behind | (ours & ~went_on & ~carried_on)
     return (dg.AutomationCondition.newly_updated() & stopped).with_label(f"stopped at {layer.name}")
 
 
@@ -100,6 +106,7 @@ def follow_upstream_sensor() -> dg.AutomationConditionSensorDefinition:
         target=dg.AssetSelection.all(),
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=30,
+        run_tags={names.REASON: REASON},
         description="Carries months on: when a layer changed by itself, or a batch failed for some of its months, "
         "the layers that follow are brought up to date.",
     )

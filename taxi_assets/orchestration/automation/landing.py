@@ -100,7 +100,7 @@ def _request(path: Path, moved: str) -> dg.RunRequest:
         run_key=f"{month.dataset}/{month.month}/landed {moved}",
         job_name=LOAD_JOBS[month.dataset].name,
         partition_key=month.month,
-        tags={names.DATASET: month.dataset, names.LANDED_FILE: path.name},
+        tags={names.DATASET: month.dataset, names.LANDED_FILE: path.name, names.REASON: "dropped into landing"},
     )
 
 

@@ -204,7 +204,12 @@ def _request(month: TripMonth, answer: Probe, version: str, attempts: int, reaso
         run_key=f"{version}/again {attempts}" if attempts else version,
         job_name=LOAD_JOBS[month.dataset].name,
         partition_key=month.month,
-        tags={names.DATASET: month.dataset, names.VERSION: version, "reason": reason, "source": answer.url},
+        tags={
+            names.DATASET: month.dataset,
+            names.VERSION: version,
+            names.REASON: reason,
+            names.SOURCE: answer.url,
+        },
     )
 
 
@@ -215,7 +220,9 @@ def attempts_so_far(instance: dg.DagsterInstance, version: str) -> Attempts:
     often than it is started again, the same may go well an hour later: a source that is up for a probe and down for
     the download, a database that was gone for a while.
     """
-    runs = [run for run in instance.get_runs(dg.RunsFilter(tags={names.VERSION: version})) if not _is_retried(run)]
+    spelled = (names.VERSION, names.formerly(names.VERSION))
+    asked_for = [run for name in spelled for run in instance.get_runs(dg.RunsFilter(tags={name: version}))]
+    runs = [run for run in asked_for if not _is_retried(run)]
     if not runs:
         return Attempts()
     last, count = runs[0], len(runs)

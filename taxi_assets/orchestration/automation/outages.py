@@ -16,7 +16,7 @@ from datetime import datetime, timedelta, timezone
 import dagster as dg
 
 from taxi_assets.datasets.columns import Dataset
-from taxi_assets.datasets.months import months_between, shift_month
+from taxi_assets.datasets.months import months_between, stretches
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.orchestration import names
 from taxi_assets.orchestration.automation.jobs import LOAD_JOBS
@@ -51,10 +51,10 @@ def requests_after_outages(instance: dg.DagsterInstance, now: datetime) -> list[
     for record in instance.get_run_records(failed):
         run, number = record.dagster_run, _try_of(record.dagster_run) + 1
         ended = datetime.fromtimestamp(record.end_time or 0, timezone.utc)
-        made_up_elsewhere = names.VERSION in run.tags or run.tags.get(WILL_RETRY_TAG) == "true"
+        made_up_elsewhere = names.has(run.tags, names.VERSION) or run.tags.get(WILL_RETRY_TAG) == "true"
         if made_up_elsewhere or number > TRIES or now < ended + wait_before(number):
             continue
-        if instance.get_runs_count(dg.RunsFilter(tags={names.MAKES_UP: run.run_id})) == 0:
+        if not _is_made_up(instance, run.run_id):
             found += _requests(instance, record, number)
     return found
 
@@ -65,7 +65,12 @@ def will_be_made_up(run: dg.DagsterRun) -> bool:
 
 
 def _try_of(run: dg.DagsterRun) -> int:
-    return int(run.tags.get(names.TRY, 0))
+    return int(run.tags.get(names.TRY, run.tags.get(names.formerly(names.TRY), 0)))
+
+
+def _is_made_up(instance: dg.DagsterInstance, run_id: str) -> bool:
+    spelled = (names.MAKES_UP, names.formerly(names.MAKES_UP))
+    return any(instance.get_runs_count(dg.RunsFilter(tags={name: run_id})) for name in spelled)
 
 
 def _requests(instance: dg.DagsterInstance, record: dg.RunRecord, number: int) -> Iterator[dg.RunRequest]:
@@ -75,9 +80,9 @@ def _requests(instance: dg.DagsterInstance, record: dg.RunRecord, number: int) -
         return
     kept = {name: run.tags[name] for name in (names.LANDED_FILE, names.BACKFILL) if name in run.tags}
     for layer in _failed_layers(instance, run, dataset):
-        carried = [each for each in _with_followers(layer) if names.takes_along(each.name) in run.tags]
+        carried = [each for each in _with_followers(layer) if names.has(run.tags, names.takes_along(each.name))]
         missing = [month for month in _months(run) if not _done_since(instance, record, layer, dataset, month)]
-        for first, last in _ranges(missing):
+        for first, last in stretches(missing):
             yield dg.RunRequest(
                 run_key=f"{run.run_id}/{layer.name}/{first}",
                 job_name=LOAD_JOBS[dataset.name].name,
@@ -87,6 +92,7 @@ def _requests(instance: dg.DagsterInstance, record: dg.RunRecord, number: int) -
                     names.DATASET: dataset.name,
                     names.MAKES_UP: run.run_id,
                     names.TRY: str(number),
+                    names.REASON: f"try {number} after the outage that run {run.run_id[:8]} met",
                     ASSET_PARTITION_RANGE_START_TAG: first,
                     ASSET_PARTITION_RANGE_END_TAG: last,
                 },
@@ -115,16 +121,6 @@ def _done_since(instance: dg.DagsterInstance, record: dg.RunRecord, layer: Layer
     """The month was materialized in the run itself, or by whoever was faster than this sensor."""
     latest = latest_materialization(instance, layer.key(dataset.table), month)
     return latest is not None and latest.timestamp >= (record.start_time or 0)
-
-
-def _ranges(months: list[str]) -> Iterator[tuple[str, str]]:
-    """Months that follow each other go into one run."""
-    first = None
-    for month in months:
-        first = first or month
-        if shift_month(month, 1) not in months:
-            yield first, month
-            first = None
 
 
 @dg.sensor(

@@ -17,11 +17,14 @@ from pathlib import Path
 
 from dagster import DagsterInstance, DagsterRun
 
-PROCESS_TAG = "taxi/process"
-"""``host:pid`` of the process that executes a run."""
+PROCESS_TAG = ".dagster/taxi.process"
+"""``host:pid`` of the process that executes a run; hidden from lists, as all that begins so."""
 
-BEGUN_TAG = "taxi/process_begun"
+BEGUN_TAG = ".dagster/taxi.process_begun"
 """When that process began, as the system writes it: numbers are given to other processes in time."""
+
+_FORMERLY = {PROCESS_TAG: "taxi/process", BEGUN_TAG: "taxi/process_begun"}
+"""How runs of older versions have them."""
 
 
 def name_process(instance: DagsterInstance, run_id: str) -> None:
@@ -32,7 +35,7 @@ def name_process(instance: DagsterInstance, run_id: str) -> None:
 
 def worker_of(run: DagsterRun) -> int | None:
     """The process that executes a run, when the run has named it and it is one of this machine; it may be gone."""
-    host, _, pid = run.tags.get(PROCESS_TAG, "").rpartition(":")
+    host, _, pid = (_named(run, PROCESS_TAG) or "").rpartition(":")
     return int(pid) if host == socket.gethostname() and pid.isdigit() else None
 
 
@@ -41,8 +44,12 @@ def worker_lives(run: DagsterRun) -> bool | None:
     pid = worker_of(run)
     if pid is None:
         return None
-    begun, named = _begun(pid), run.tags.get(BEGUN_TAG)
+    begun, named = _begun(pid), _named(run, BEGUN_TAG)
     return begun is not None and (not named or begun == named)
+
+
+def _named(run: DagsterRun, tag: str) -> str | None:
+    return run.tags.get(tag, run.tags.get(_FORMERLY[tag]))
 
 
 def end_dead_runs(instance: DagsterInstance) -> list[str]:

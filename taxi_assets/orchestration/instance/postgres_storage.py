@@ -19,9 +19,17 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InvalidatePoolError
 
 from taxi_assets.orchestration.dagster_internals.storage import ConfigurableClassData, DagsterStorage
+from taxi_assets.orchestration.instance.in_words import described
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy import Engine
+
+    from taxi_assets.orchestration.dagster_internals.backfills import PartitionBackfill
+
+ASSET_DAEMON_PAUSED = "ASSET_DAEMON_PAUSED"
+"""Dagster's key of the switch; its own name for it is in a module that takes seconds to import."""
 
 
 class PostgresHistory(DagsterStorage[Any]):
@@ -70,7 +78,18 @@ class _KeepsConnections:
 
 
 class RunStorage(_KeepsConnections, PostgresRunStorage):
-    """Runs."""
+    """Runs and backfills, which say what they are about, and what Dagster's daemon keeps."""
+
+    def add_backfill(self, partition_backfill: PartitionBackfill) -> None:
+        """Whoever asked for it: the UI, the command line, or a sensor."""
+        super().add_backfill(described(partition_backfill))
+
+    def get_cursor_values(self, keys: set[str]) -> Mapping[str, str]:
+        """As Dagster keeps them, but for the switch that its automation had before there were sensors.
+
+        It does nothing any more, stands on "off" until somebody moves it, and the pages of our jobs show it.
+        """
+        return dict.fromkeys(keys & {ASSET_DAEMON_PAUSED}, "false") | dict(super().get_cursor_values(keys))
 
 
 class EventLogStorage(_KeepsConnections, PostgresEventLogStorage):

@@ -8,7 +8,10 @@ from dagster import ConfigurableResource, InitResourceContext
 
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.columns import plain_name
+from taxi_assets.orchestration.dagster_internals.runs import PARTITION_NAME_TAG
 from taxi_assets.orchestration.instance.dead_runs import end_dead_runs, name_process
+from taxi_assets.orchestration.instance.in_words import months_of_run
+from taxi_assets.orchestration.names import MONTHS
 
 
 class LocalFiles(ConfigurableResource):  # pyright: ignore[reportMissingTypeArgument]  # no resource yields a value here
@@ -23,12 +26,15 @@ class LocalFiles(ConfigurableResource):  # pyright: ignore[reportMissingTypeArgu
     ignore_columns: list[str] = []  # noqa: RUF012  # pydantic gives each instance its own
 
     def setup_for_execution(self, context: InitResourceContext) -> None:
-        """Before the first step of a run: says whose run it is, and ends runs that were killed.
+        """Before the first step of a run: says which process and which months it has, and ends runs that were killed.
 
         It stands here because every run has this resource.
         """
         if context.instance is not None and context.run is not None:
-            name_process(context.instance, context.run.run_id)
+            run = context.run
+            name_process(context.instance, run.run_id)
+            if PARTITION_NAME_TAG not in run.tags and (months := months_of_run(run.tags)):
+                context.instance.add_run_tags(run.run_id, {MONTHS: months})
             end_dead_runs(context.instance)
 
     @property

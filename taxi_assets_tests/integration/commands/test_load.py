@@ -68,6 +68,14 @@ def test_months_are_in_every_store_and_in_the_records(
     assert all(months_of(records, layer) == months for layer in LAYERS)
     [run_] = records.get_runs()
     assert (run_.job_name, run_.status) == ("load_yellow", dg.DagsterRunStatus.SUCCESS)
+    # By these two the overview and the page of the job find the run; the location is called as `make dev` calls it.
+    assert run_.remote_job_origin is not None
+    assert run_.remote_job_origin.location_name == "taxi_assets.definitions"
+    assert run_.tags[".dagster/repository"] == "__repository__@taxi_assets.definitions"
+    assert {name: value for name, value in run_.tags.items() if not name.startswith(("dagster/", ".dagster/"))} == {
+        "dataset": "yellow",
+        "months": "2019-01 to 2019-03",
+    }
     assert months_in_postgres(environment) == sorted(months)
     with duckdb.connect(f"{environment['TAXI_DATA_DIR']}/warehouse.duckdb", read_only=True) as warehouse:
         assert warehouse.execute("SELECT count(DISTINCT file_month) FROM yellow_tripdata").fetchone() == (3,)

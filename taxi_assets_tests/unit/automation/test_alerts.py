@@ -26,6 +26,7 @@ from taxi_assets.orchestration.dagster_internals.runs import (
     ASSET_PARTITION_RANGE_START_TAG,
     PARTITION_NAME_TAG,
 )
+from taxi_assets.orchestration.instance.in_words import months_of_run
 from taxi_assets.orchestration.layers import RAW
 
 YELLOW = DATASETS["yellow"]
@@ -195,7 +196,7 @@ def test_a_long_error_is_cut(instance: dg.DagsterInstance, webhook: Webhook) -> 
     ],
 )
 def test_months_are_said_in_words(tags: dict[str, str], words: str) -> None:
-    assert alerts.months_in_words(tags) == words
+    assert months_of_run(tags) == words
 
 
 def test_the_summary_names_exactly_the_months_left_failed(instance: dg.DagsterInstance, webhook: Webhook) -> None:

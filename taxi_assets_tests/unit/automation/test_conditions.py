@@ -311,6 +311,29 @@ def test_runs_are_tagged_with_their_dataset_and_layers_however_they_are_launched
     assert {layer for layer in ALL if names.takes_along(layer) in some.tags} == {"raw", "clean"}
 
 
+def test_what_runs_say_to_automation_is_hidden_from_the_list_of_runs(graph: Graph) -> None:
+    graph.errors["clean", "2019-02"] = BrokenFileError("broken")
+    tags = graph.run(["2019-01", "2019-02"]).tags
+    assert names.partly_failed("clean") in tags
+    shown = {name for name in tags if not name.startswith(("dagster/", ".dagster/"))}
+    assert shown == {names.DATASET, names.FAILURE}
+
+
+def test_runs_that_went_on_through_an_upgrade_are_understood_by_their_former_tags(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before_the_upgrade:
+        for name in ("takes_along", "partly_failed"):
+            now = getattr(names, name)
+            before_the_upgrade.setattr(names, name, lambda layer, now=now: names.formerly(now(layer)))
+        old = graph.run(["2019-01"])
+        assert "layer/clean" in old.tags
+        assert graph.tick() == {}
+        graph.errors["clean", "2019-02"] = BrokenFileError("broken")
+        graph.run(["2019-02", "2019-03"])
+    assert graph.tick() == {layer: ["2019-03"] for layer in ALL if layer != "raw"}
+
+
 def test_months_are_left_to_the_step_s_own_retry_while_it_has_one(graph: Graph) -> None:
     """A passing fault is retried within the step; recording the good months before would have them run twice."""
     tries = []

@@ -12,8 +12,11 @@ from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.definitions import build_defs
 from taxi_assets.errors import ArgumentError
+from taxi_assets.orchestration import names
+from taxi_assets.orchestration.automation import conditions
 from taxi_assets.orchestration.automation.backfills import request_backfill
 from taxi_assets.orchestration.automation.jobs import MonthsOfEverything
+from taxi_assets.orchestration.instance.in_words import described
 from taxi_assets.settings import load_settings
 
 LAYERS = {"raw", "clean", "postgres", "lake", "warehouse"}
@@ -98,6 +101,19 @@ def test_a_backfill_is_every_layer_of_the_months_that_each_dataset_has(instance:
         **{f"{layer}/yellow_tripdata": {"2019-01", "2019-02", "2019-03"} for layer in LAYERS},
         **{f"{layer}/fhvhv_tripdata": {"2019-02", "2019-03"} for layer in LAYERS},
     }
+
+
+def test_a_backfill_says_what_it_takes_and_why(instance: dg.DagsterInstance) -> None:
+    requested = request_backfill(instance, REPOSITORY, ["yellow"], "2019-01", "2019-03")
+    by_hand = instance.get_backfill(requested.backfill_id)
+    assert by_hand is not None
+    by_hand = described(by_hand._replace(title=None))
+    assert by_hand.title == "yellow 2019-01 to 2019-03, raw, clean, postgres, lake, warehouse"
+    assert by_hand.tags == {"backfill": "true", "dataset": "yellow", "months": "2019-01 to 2019-03"}
+
+    by_sensor = described(by_hand._replace(title="Run for …", tags={names.REASON: conditions.REASON}))
+    assert by_sensor.title is not None
+    assert by_sensor.title.startswith("follow-up of a change or a failed batch: yellow 2019-01 to 2019-03, raw")
 
 
 @pytest.mark.parametrize(

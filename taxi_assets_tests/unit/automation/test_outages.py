@@ -120,6 +120,15 @@ def test_every_try_waits_longer_and_there_is_a_last_one(instance: dg.DagsterInst
     assert told == {first: True, third: False, last: True}
 
 
+def test_tries_of_before_an_upgrade_are_counted(instance: dg.DagsterInstance) -> None:
+    first = run(instance, {(LAKE, "2019-01"): AWAY}, "2019-01", "2019-01")
+    tags = {names.formerly(names.MAKES_UP): first, names.formerly(names.TRY): "3"}
+    third = run(instance, {(LAKE, "2019-01"): AWAY}, "2019-01", "2019-01", **tags)
+    [request] = requests_after_outages(instance, in_minutes(9))
+    assert (request.tags[names.MAKES_UP], request.tags[names.TRY]) == (third, "4")
+    assert request.tags[names.REASON] == f"try 4 after the outage that run {third[:8]} met"
+
+
 @pytest.mark.parametrize(
     ("error", "tags"),
     [
