@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from dagster import (
@@ -39,6 +40,7 @@ from taxi_assets.orchestration.automation.everything import alerts_of, automatio
 from taxi_assets.orchestration.checks.everything import checks_of, checks_of_marts
 from taxi_assets.orchestration.resources.targets import resources_for
 from taxi_assets.settings import Settings, load_settings
+from taxi_assets.steps.postgres.database import Schemas
 
 
 def build_defs(settings: Settings, **resource_overrides: object) -> Definitions:
@@ -50,13 +52,14 @@ def build_defs(settings: Settings, **resource_overrides: object) -> Definitions:
     """
     months_per_run = settings.taxi_months_per_run
     with_marts = settings.taxi_target == "local"
+    postgres = partial(postgres_asset, schemas=Schemas(settings.taxi_postgres_schema))
     with warnings.catch_warnings():
         # backfill_policy is beta in Dagster 1.13; people who run a command need not read that twenty times.
         warnings.simplefilter("ignore", BetaWarning)
         assets = [
             make(dataset, months_per_run)
             for dataset in DATASETS.values()
-            for make in (raw_asset, clean_asset, postgres_asset, lake_asset, warehouse_asset)
+            for make in (raw_asset, clean_asset, postgres, lake_asset, warehouse_asset)
         ]
         assets += zone_assets()
         assets += [mart_asset(mart, months_per_run) for mart in MARTS.values()] if with_marts else []

@@ -30,6 +30,8 @@ PROJECT_ROOT = PACKAGE.parent
 
 Target = Literal["local", "gcp"]
 NAMED_SOURCES = ("auto", "datatalksclub", "tlc", "sample")
+LONGEST_SCHEMA = 52
+"""Bytes: Postgres' limit of 63, less what the schema of the months' tables has behind it (``_partitions``)."""
 GCP_KEYS = ("GCP_PROJECT_ID", "GCP_LOCATION", "GCP_BUCKET_NAME", "GCP_DATASET")
 
 
@@ -47,6 +49,7 @@ class Settings(BaseSettings):
     taxi_ignore_columns: Annotated[tuple[str, ...], NoDecode] = ()
     taxi_data_dir: Path = Field(default_factory=default_data_dir)
     taxi_postgres_url: SecretStr | None = None
+    taxi_postgres_schema: str = "public"
     taxi_sample_rows: Annotated[int, Field(ge=1, le=100_000_000)] = 20_000
     taxi_months_per_run: Annotated[int, Field(ge=1, le=240)] = 12
     taxi_probe_minutes: Annotated[float, Field(ge=0.1, le=10_080)] = 60
@@ -110,6 +113,15 @@ class Settings(BaseSettings):
         if value is not None and not value.get_secret_value().startswith(("postgresql://", "postgres://")):
             raise ValueError("write it as postgresql://USER:PASSWORD@HOST:PORT/DATABASE, or unset it to use the "
                              "embedded server")  # fmt: skip
+        return value
+
+    @field_validator("taxi_postgres_schema")
+    @classmethod
+    def _postgres_schema_is_free(cls, value: str) -> str:
+        if value.startswith("pg_") or value in ("information_schema", "partitions", "zoomcamp"):
+            raise ValueError("this schema has another purpose; choose a name of your own, for example taxi")
+        if not 1 <= len(value.encode()) <= LONGEST_SCHEMA or {"%", "\x00"} & set(value):
+            raise ValueError(f"use a name of 1 to {LONGEST_SCHEMA} bytes without %, for example taxi")
         return value
 
     @field_validator("taxi_alert_webhook")

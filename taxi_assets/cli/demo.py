@@ -119,7 +119,7 @@ def _assets(job: dg.JobDefinition) -> set[dg.AssetKey]:
 
 
 def _shown_months(settings: Settings, instance: dg.DagsterInstance) -> list[ShownMonth]:
-    conninfo = trips_database(settings)
+    database = trips_database(settings)
     lake, warehouse = lake_and_warehouse(settings)
     shown: list[ShownMonth] = []
     for month in (TripMonth(dataset, key) for dataset in DATASETS_SHOWN for key in MONTHS_SHOWN):
@@ -132,7 +132,7 @@ def _shown_months(settings: Settings, instance: dg.DagsterInstance) -> list[Show
                 published=raw.published_rows if raw else 0,
                 clean=clean,
                 rejected=rejected,
-                postgres=count_month(conninfo, month),
+                postgres=count_month(database, month),
                 lake=lake_rows(lake, month),
                 warehouse=warehouse.count(month),
                 seconds=sum(float(metadata[SECONDS]) for metadata in recorded.values()),

@@ -42,6 +42,10 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
         ("TAXI_SAMPLE_ROWS", "0", "greater than or equal to 1"),
         ("TAXI_MONTHS_PER_RUN", "0", "greater than or equal to 1"),
         ("TAXI_DATA_DIR", __file__, "name a folder"),
+        ("TAXI_POSTGRES_SCHEMA", "zoomcamp", "choose a name of your own"),
+        ("TAXI_POSTGRES_SCHEMA", "pg_temp", "choose a name of your own"),
+        ("TAXI_POSTGRES_SCHEMA", "é" * 27, "1 to 52 bytes"),
+        ("TAXI_POSTGRES_SCHEMA", "100%", "without %"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_fix(

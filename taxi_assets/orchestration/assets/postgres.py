@@ -15,31 +15,34 @@ from taxi_assets.orchestration.names import COLUMN_SCHEMA, ROW_COUNT, TABLE_NAME
 from taxi_assets.orchestration.resources.lake import LakeResource
 from taxi_assets.orchestration.resources.local_files import LocalFiles
 from taxi_assets.orchestration.resources.postgres import Postgres
+from taxi_assets.steps.postgres.database import Schemas
 
 if TYPE_CHECKING:
     from taxi_assets.steps.postgres.load import LoadedMonth
 
 
-def postgres_asset(dataset: Dataset, months_per_run: int) -> AssetsDefinition:
+def postgres_asset(dataset: Dataset, months_per_run: int, schemas: Schemas) -> AssetsDefinition:
     """``postgres/<dataset>_tripdata``."""
+    shown = schemas.text(dataset.table)
 
     @trip_asset(
         POSTGRES,
         dataset,
         months_per_run,
-        description=f"the month as a partition of `public.{dataset.table}`. Readers see the old month or the new one, "
+        description=f"the month as a partition of `{shown}`. Readers see the old month or the new one, "
         "never a part; running it again changes nothing.",
         kinds={"postgres"},
+        table=shown,
     )
     def postgres_(context: AssetExecutionContext, postgres: Postgres, files: LocalFiles, lake: LakeResource) -> None:
         from taxi_assets.steps.postgres.load import load_month
 
-        conninfo, inputs = postgres.conninfo(), Inputs(context, files, lake)
+        database, inputs = postgres.database(), Inputs(context, files, lake)
 
         def load(month: TripMonth, progress: Progress) -> Metadata:
             loaded = load_month(
                 inputs.clean(month, progress),
-                conninfo,
+                database,
                 application_name=f"taxi {context.run.run_id[:8]} {month}",
                 on_progress=progress("loaded into Postgres", "rows"),
             )

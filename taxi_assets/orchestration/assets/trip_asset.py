@@ -25,6 +25,7 @@ def trip_asset(
     *,
     description: str,
     kinds: set[str],
+    table: str | None = None,
 ) -> Callable[[Callable[..., None]], AssetsDefinition]:
     """Decorates the function of ``<layer>/<dataset>_tripdata``.
 
@@ -34,12 +35,13 @@ def trip_asset(
         months_per_run: How many months one run of a backfill takes.
         description: What one partition is, after the dataset's title.
         kinds: Technologies, shown as icons in the graph.
+        table: What people query, where that is not the dataset's table without a schema.
     """
     metadata: dict[str, Any] = {}
     if layer is not RAW:
         metadata[COLUMN_SCHEMA] = table_schema(dataset)
     if layer in (POSTGRES, WAREHOUSE):
-        metadata[TABLE_NAME] = f"public.{dataset.table}" if layer is POSTGRES else dataset.table
+        metadata[TABLE_NAME] = table or dataset.table
     as_asset = asset(
         key=layer.key(dataset.table),
         deps=[LAYERS[before].key(dataset.table) for before in layer.made_from],

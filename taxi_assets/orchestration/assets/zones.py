@@ -31,7 +31,7 @@ def zone_assets() -> list[AssetsDefinition]:
             fetched = source.fetch_zones(files.data_dir)
         return MaterializeResult(metadata=raw_metadata(fetched, unchanged=False))
 
-    @_zone_asset(POSTGRES, f"`public.{TAXI_ZONES.name}`, replaced whole", {"postgres"})
+    @_zone_asset(POSTGRES, f"`{TAXI_ZONES.name}` beside the trips, replaced whole", {"postgres"})
     def postgres_(context: AssetExecutionContext, postgres: Postgres, files: LocalFiles) -> MaterializeResult[Any]:
         from taxi_assets.steps.clean.zones import clean_zones
         from taxi_assets.steps.postgres.zones import load_zones
@@ -39,8 +39,8 @@ def zone_assets() -> list[AssetsDefinition]:
         with failures_as_ours(context, TAXI_ZONES.name):
             parquet = clean_zones(raw_zones(files.data_dir), files.data_dir)
             name = f"taxi {context.run.run_id[:8]} {TAXI_ZONES.name}"
-            rows = load_zones(parquet, postgres.conninfo(), application_name=name)
-        return _loaded(rows, f"public.{TAXI_ZONES.name}")
+            rows = load_zones(parquet, postgres.database(), application_name=name)
+        return _loaded(rows, postgres.table(TAXI_ZONES.name))
 
     @_zone_asset(WAREHOUSE, "the lookup beside the trips", {"duckdb", "bigquery"})
     def warehouse_(

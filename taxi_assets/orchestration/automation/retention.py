@@ -26,6 +26,7 @@ from taxi_assets.steps.files.clean_file import rows_of
 from taxi_assets.steps.files.raw_file import RawFile, manifest_path, read_raw
 from taxi_assets.steps.lake.copy import has_bytes, lake_rows
 from taxi_assets.steps.lake.lake import Lake, raw_name
+from taxi_assets.steps.postgres.database import Database
 from taxi_assets.steps.warehouse.warehouse import Warehouse
 from taxi_assets.text import markdown_cell
 
@@ -38,7 +39,7 @@ class Stores:
     """Everything that comes after the raw file."""
 
     data_dir: DataDir
-    conninfo: str
+    database: Database
     lake: Lake
     warehouse: Warehouse
 
@@ -99,7 +100,7 @@ def _missing_somewhere(month: TripMonth, raw: RawFile, stores: Stores) -> str:
     if not has_bytes(stores.lake, raw_name(month.dataset, raw.path.name), raw.sha256):
         return "the lake does not have the raw file as it was published"
     counted = {
-        "postgres": count_month(stores.conninfo, month),
+        "postgres": count_month(stores.database, month),
         "the lake": lake_rows(stores.lake, month),
         "the warehouse": stores.warehouse.count(month),
     }
@@ -151,7 +152,7 @@ def purge_safe_raw_files(
     warehouse: WarehouseResource,
 ) -> None:
     """Verifies each month right before its file goes, not all of them first: a store may change in between."""
-    stores = Stores(files.data_dir, postgres.conninfo(), lake.open(), warehouse.open())
+    stores = Stores(files.data_dir, postgres.database(), lake.open(), warehouse.open())
     verdicts: list[RawVerdict] = []
     for month, raw in raw_files(files.data_dir, config.datasets):
         if month.month >= config.before:

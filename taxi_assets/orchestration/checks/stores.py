@@ -25,11 +25,11 @@ from taxi_assets.orchestration.resources.postgres import Postgres
 from taxi_assets.orchestration.resources.warehouse import WarehouseResource
 from taxi_assets.steps.files.clean_file import clean_rows, total_of
 from taxi_assets.steps.lake.copy import lake_rows, lake_total
+from taxi_assets.steps.postgres.database import Database
 
 ZONES_ARE_KNOWN = MonthCheck(
     "zones_are_known",
-    "Every pickup and dropoff zone is in public.taxi_zones, as a foreign key would demand; others are kept, and "
-    "warned about.",
+    "Every pickup and dropoff zone is in taxi_zones, as a foreign key would demand; others are kept, and warned about.",
     severity=AssetCheckSeverity.WARN,
 )
 
@@ -40,7 +40,7 @@ CENTS_PER_MILLION_ROWS = 0.01
 def postgres_checks(dataset: Dataset) -> AssetChecksDefinition:
     """Parity of ``postgres/<dataset>_tripdata`` with ``clean``, which blocks, and zones, which warn."""
     key = POSTGRES.key(dataset.table)
-    rows = rows_equal_clean(f"Rows of the month in public.{dataset.table}")
+    rows = rows_equal_clean(f"Rows of the month in {dataset.table}")
     total = totals_equal_clean(dataset, "in Postgres")
 
     @multi_asset_check(
@@ -53,14 +53,14 @@ def postgres_checks(dataset: Dataset) -> AssetChecksDefinition:
     ) -> Iterator[AssetCheckResult]:
         from taxi_assets.steps.postgres.load import count_month, sum_month
 
-        conninfo = postgres.conninfo()
+        database = postgres.database()
         functions: dict[MonthCheck, CheckFunction] = {
-            rows: same_rows(key, files.data_dir, lambda month: count_month(conninfo, month)),
+            rows: same_rows(key, files.data_dir, lambda month: count_month(database, month)),
             **{
-                check: same_total(key, files.data_dir, column, lambda month, name: sum_month(conninfo, month, name))
+                check: same_total(key, files.data_dir, column, lambda month, name: sum_month(database, month, name))
                 for check, column in total.items()
             },
-            ZONES_ARE_KNOWN: lambda month: known_zones(conninfo, month),
+            ZONES_ARE_KNOWN: lambda month: known_zones(database, month),
         }
         yield from results(context, dataset, files.data_dir, functions)
 
@@ -162,11 +162,11 @@ def same_total(
     return compare
 
 
-def known_zones(conninfo: str, month: TripMonth) -> Finding:
+def known_zones(database: Database, month: TripMonth) -> Finding:
     """Counts trips whose zones are not in the lookup."""
     from taxi_assets.steps.postgres.zones import count_unknown_zones
 
-    unknown = count_unknown_zones(conninfo, month)
+    unknown = count_unknown_zones(database, month)
     if unknown is None:
         return Finding(passed=True, figures={"compared": "no: materialize postgres/taxi_zones first"})
     return Finding(

@@ -15,6 +15,7 @@ from taxi_assets.orchestration.resources.warehouse import DuckDbResource, Wareho
 from taxi_assets.settings import Settings
 from taxi_assets.steps.gcp.connection import GcpConnection
 from taxi_assets.steps.lake.lake import Lake
+from taxi_assets.steps.postgres.database import TripsDatabase
 from taxi_assets.steps.raw.sources import is_url, shown_url
 from taxi_assets.steps.warehouse.warehouse import Warehouse
 
@@ -26,7 +27,9 @@ def resources_for(settings: Settings) -> dict[str, object]:
         "source": Source(source=_source(settings.taxi_source), sample_rows=settings.taxi_sample_rows),
         "files": LocalFiles(root=data_root, ignore_columns=list(settings.taxi_ignore_columns)),
         "postgres": Postgres(
-            url=EnvVar("TAXI_POSTGRES_URL") if settings.taxi_postgres_url else None, data_root=data_root
+            url=EnvVar("TAXI_POSTGRES_URL") if settings.taxi_postgres_url else None,
+            data_root=data_root,
+            trips_schema=settings.taxi_postgres_schema,
         ),
     }
     return shared | (_gcp(settings) if settings.taxi_target == "gcp" else _local(settings))
@@ -78,10 +81,14 @@ def _gcp(settings: Settings) -> dict[str, object]:
     }
 
 
-def trips_database(settings: Settings) -> str:
+def trips_database(settings: Settings) -> TripsDatabase:
     """The trips database of these settings for callers outside of a run; starts the embedded server if need be."""
     url = settings.taxi_postgres_url
-    return Postgres(url=url.get_secret_value() if url else None, data_root=str(settings.taxi_data_dir)).conninfo()
+    return Postgres(
+        url=url.get_secret_value() if url else None,
+        data_root=str(settings.taxi_data_dir),
+        trips_schema=settings.taxi_postgres_schema,
+    ).database()
 
 
 def lake_and_warehouse(settings: Settings) -> tuple[Lake, Warehouse]:

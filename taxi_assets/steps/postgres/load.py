@@ -38,16 +38,9 @@ from taxi_assets.steps.files.disk import disk_errors_explained
 from taxi_assets.steps.files.progress import OnProgress, no_progress
 from taxi_assets.steps.files.same_file import held
 from taxi_assets.steps.postgres.connection import Connection, connection
+from taxi_assets.steps.postgres.database import Database, TripsDatabase
 from taxi_assets.steps.postgres.swap import SWAP_PATIENCE, attached_partition, swap_in
-from taxi_assets.steps.postgres.tables import (
-    PARTITIONS,
-    Names,
-    drop_leftovers,
-    in_partitions,
-    parent_indexes,
-    prepare,
-    trusted,
-)
+from taxi_assets.steps.postgres.tables import Names, drop_leftovers, parent_indexes, prepare, trusted
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +68,7 @@ class LoadedMonth:
 
 def load_month(
     clean: CleanFile,
-    conninfo: str,
+    database: Database,
     *,
     application_name: str = "taxi_assets",
     streams: int = 2,
@@ -86,7 +79,7 @@ def load_month(
 
     Args:
         clean: The month's clean file and its figures.
-        conninfo: A libpq URL or ``key=value`` string of the trips database.
+        database: The trips database: a libpq URL or ``key=value`` string, with the schemas of the tables or without.
         application_name: Shown in ``pg_stat_activity`` and the server's log, cut at 63 bytes; the streams add
             their number.
         streams: Parallel COPY connections. On 2 cores two are 1.2 to 1.3 times as fast as one, and three no faster.
@@ -114,16 +107,17 @@ def load_month(
 
     started = time.monotonic()
     month, dataset = clean.month, DATASETS[clean.month.dataset]
-    names = Names(month)
+    where = TripsDatabase.of(database)
+    names = Names(month, where.schemas)
     copied, unchanged = Copied(bytes=0, rows=0), False
     with disk_errors_explained(str(month), clean.path.parent), held(clean.path, open_at_positions) as holding:
         file = OpenedFile(clean.path, holding.file)
         check_layout(file, dataset)
-        with connection(conninfo, application_name=application_name) as server:
-            prepare(server, [dataset])
-            with _only_one(server, month):
-                drop_leftovers(server)
-                unchanged = _holds(server, clean)
+        with connection(where.conninfo, application_name=application_name) as server:
+            prepare(server, where.schemas, [dataset])
+            with _only_one(server, names):
+                drop_leftovers(server, where.schemas)
+                unchanged = _holds(server, names, clean)
                 if not unchanged:
                     with _stand_alone_table(server, names) as table:
                         with as_cleaned(clean, holding):
@@ -131,37 +125,37 @@ def load_month(
                             copied = copy_parquet(
                                 file,
                                 dataset,
-                                in_partitions(table),
-                                conninfo,
+                                where.schemas.partition(table),
+                                where.conninfo,
                                 application_name=application_name,
                                 streams=streams,
                                 on_progress=on_progress,
                             )
                             _all_rows_arrived(copied.rows, clean)
-                        indexes = _finish(server, table, clean)
+                        indexes = _finish(server, names, table, clean)
                         holding.must_be_the_same()
                         swap_in(server, names, table, indexes, swap_patience)
     seconds = time.monotonic() - started
     if unchanged:
-        logger.info("%s: public.%s holds this very content already", month, month.table)
+        logger.info("%s: %s holds this very content already", month, names.table)
     else:
-        logger.info("%s: %s rows into public.%s in %.1f s", month, f"{clean.rows:,}", month.table, seconds)
+        logger.info("%s: %s rows into %s in %.1f s", month, f"{clean.rows:,}", names.table, seconds)
     return LoadedMonth(
         rows=clean.rows,
-        table=f"public.{month.table}",
-        partition=f"{PARTITIONS}.{names.partition}",
+        table=names.table,
+        partition=names.shown_partition,
         bytes_loaded=copied.bytes,
         unchanged=unchanged,
         seconds=seconds,
     )
 
 
-def count_month(conninfo: str, month: TripMonth) -> int:
+def count_month(database: Database, month: TripMonth) -> int:
     """Rows of the month in Postgres; 0 when its table does not exist."""
-    return int(_aggregate(conninfo, month, sql.SQL("count(*)")) or 0)
+    return int(_aggregate(database, month, sql.SQL("count(*)")) or 0)
 
 
-def sum_month(conninfo: str, month: TripMonth, column: str) -> float | None:
+def sum_month(database: Database, month: TripMonth, column: str) -> float | None:
     """Sum of a number column over the month, in the column's unit; None when the month is empty or all NULL.
 
     Doubles are added in whatever order Postgres reads them: compare with a tolerance.
@@ -170,13 +164,14 @@ def sum_month(conninfo: str, month: TripMonth, column: str) -> float | None:
         KeyError: The dataset has no such column.
     """
     name = DATASETS[month.dataset].column(column).name
-    total = _aggregate(conninfo, month, sql.SQL("sum({})").format(sql.Identifier(name)))
+    total = _aggregate(database, month, sql.SQL("sum({})").format(sql.Identifier(name)))
     return None if total is None else float(total)
 
 
-def _aggregate(conninfo: str, month: TripMonth, what: sql.Composable) -> Any:
-    query = sql.SQL("SELECT {} FROM {} WHERE file_month = %s").format(what, Names(month).parent)
-    with connection(conninfo, application_name=f"taxi_assets {month}") as server:
+def _aggregate(database: Database, month: TripMonth, what: sql.Composable) -> Any:
+    where = TripsDatabase.of(database)
+    query = sql.SQL("SELECT {} FROM {} WHERE file_month = %s").format(what, where.schemas.table(month.table))
+    with connection(where.conninfo, application_name=f"taxi_assets {month}") as server:
         try:
             row = server.execute(query, [month.first_day]).fetchone()
         except psycopg.errors.UndefinedTable:
@@ -185,12 +180,12 @@ def _aggregate(conninfo: str, month: TripMonth, what: sql.Composable) -> Any:
 
 
 @contextmanager
-def _only_one(server: Connection, month: TripMonth) -> Generator[None]:
+def _only_one(server: Connection, names: Names) -> Generator[None]:
     """Holds the month's advisory lock; it goes with the connection, so a killed load cannot keep it."""
-    key = [Names(month).lock]
+    key = [names.lock]
     row = server.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", key).fetchone()
     if not (row and row[0]):
-        logger.info("%s: another run is loading this month; waiting for it", month)
+        logger.info("%s: another run is loading this month; waiting for it", names.month)
         server.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", key)
     try:
         yield
@@ -199,9 +194,9 @@ def _only_one(server: Connection, month: TripMonth) -> Generator[None]:
             server.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", key)
 
 
-def _holds(server: Connection, clean: CleanFile) -> bool:
+def _holds(server: Connection, names: Names, clean: CleanFile) -> bool:
     """Whether the attached partition was made from this very content and still has all its rows."""
-    attached = attached_partition(server, clean.month)
+    attached = attached_partition(server, names)
     if attached is None or attached.content_id != clean.content_id:
         return False
     return _count(server, attached.identifier) == clean.rows
@@ -211,7 +206,7 @@ def _holds(server: Connection, clean: CleanFile) -> bool:
 def _stand_alone_table(server: Connection, names: Names) -> Generator[str]:
     """A table like the parent that nobody sees; gone at the end unless it was swapped in under another name."""
     name = names.loading(uuid4().hex[:8])
-    table = in_partitions(name)
+    table = names.schemas.partition(name)
     # The constraint proves to ATTACH what it would otherwise scan the table for.
     server.execute(
         sql.SQL(
@@ -226,7 +221,7 @@ def _stand_alone_table(server: Connection, names: Names) -> Generator[str]:
             server.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table))
         except psycopg.Error as error:
             # The connection is gone; a later load or prepare_database drops the table.
-            logger.debug("%s.%s stays for now: %s", PARTITIONS, name, error)
+            logger.debug("%s stays for now: %s", names.schemas.partition_text(name), error)
 
 
 def _all_rows_arrived(rows: int, clean: CleanFile) -> None:
@@ -237,14 +232,14 @@ def _all_rows_arrived(rows: int, clean: CleanFile) -> None:
         )
 
 
-def _finish(server: Connection, name: str, clean: CleanFile) -> list[str]:
+def _finish(server: Connection, names: Names, name: str, clean: CleanFile) -> list[str]:
     """Indexes, statistics and the comment that says what the month holds.
 
     Returns:
         For each index the end of its name, after the table's.
     """
-    table = in_partitions(name)
-    indexes = parent_indexes(server, clean.month)
+    table = names.schemas.partition(name)
+    indexes = parent_indexes(server, names)
     for ending, definition in indexes.items():
         index = sql.Identifier(f"{name}_{ending}")
         server.execute(sql.SQL("CREATE INDEX {} ON {} {}").format(index, table, trusted(definition)))

@@ -15,14 +15,9 @@ from psycopg import sql
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay
 from tenacity import wait_random_exponential as random_exponential
 
-from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import LayoutError, StoreUnavailableError
 from taxi_assets.steps.postgres.connection import Connection
-from taxi_assets.steps.postgres.tables import (
-    PARTITIONS,
-    Names,
-    in_partitions,
-)
+from taxi_assets.steps.postgres.tables import Names
 
 # While the swap waits for a reader, everybody else waits behind the swap: it gives up quickly and comes back. Longer
 # than deadlock_timeout (1 s), after which PostgreSQL sends away an autovacuum that is in the way.
@@ -49,14 +44,14 @@ class AttachedPartition:
         return sql.Identifier(self.schema, self.name)
 
 
-def attached_partition(server: Connection, month: TripMonth) -> AttachedPartition | None:
+def attached_partition(server: Connection, names: Names) -> AttachedPartition | None:
     """The partition of the month, found by its bound and not by its name, which somebody may have changed."""
     row = server.execute(
         "SELECT n.nspname, c.relname, obj_description(c.oid, 'pg_class') FROM pg_inherits i "
         "JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_namespace n ON n.oid = c.relnamespace "
         "WHERE i.inhparent = to_regclass(%s) "
         "AND pg_get_expr(c.relpartbound, c.oid) = format('FOR VALUES IN (%%L)', %s::text)",
-        [f"public.{month.table}", month.first_day.isoformat()],
+        [names.table, names.month.first_day.isoformat()],
     ).fetchone()
     if row is None:
         return None
@@ -79,7 +74,7 @@ def swap_in(server: Connection, names: Names, loaded: str, indexes: list[str], p
         wait=random_exponential(multiplier=0.5, max=15),
         stop=stop_after_delay(patience),
         before_sleep=lambda _: logger.info(
-            "%s: public.%s is held by %s; coming back", names.month, names.month.table, _holders(server, names)
+            "%s: %s is held by %s; coming back", names.month, names.table, _holders(server, names)
         ),
     )
     try:
@@ -88,34 +83,36 @@ def swap_in(server: Connection, names: Names, loaded: str, indexes: list[str], p
                 _swap_once(server, names, loaded, indexes)
     except RetryError as error:
         raise StoreUnavailableError(
-            f"public.{names.month.table}: other sessions held it for {patience:.0f} s ({_holders(server, names)}), so "
+            f"{names.table}: other sessions held it for {patience:.0f} s ({_holders(server, names)}), so "
             f"{names.month} could not be swapped in. The month that was there is kept; end them, or run this again"
         ) from error
     except psycopg.errors.DependentObjectsStillExist as error:
         raise LayoutError(
-            f"{PARTITIONS}.{names.partition}: something depends on it ({error.diag.message_detail}), "
-            f"so it cannot be replaced. Point it at public.{names.month.table}; the month that was there is kept"
+            f"{names.shown_partition}: something depends on it ({error.diag.message_detail}), "
+            f"so it cannot be replaced. Point it at {names.table}; the month that was there is kept"
         ) from error
     except psycopg.errors.DuplicateTable as error:
         raise LayoutError(
-            f"{PARTITIONS}.{names.partition} exists and is not attached to public.{names.month.table}: somebody "
+            f"{names.shown_partition} exists and is not attached to {names.table}: somebody "
             "detached it by hand. Drop or rename it, then run this again"
         ) from error
 
 
 def _swap_once(server: Connection, names: Names, loaded: str, indexes: list[str]) -> None:
     """Readers wait for this transaction for as long as its few catalogue writes take."""
-    table, partition = in_partitions(loaded), in_partitions(names.partition)
+    table, partition = names.schemas.partition(loaded), names.schemas.partition(names.partition)
     with server.transaction():
         server.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(_LOCK_TIMEOUT)))
-        old = attached_partition(server, names.month)
+        old = attached_partition(server, names)
         if old is not None:
             server.execute(sql.SQL("ALTER TABLE {} DETACH PARTITION {}").format(names.parent, old.identifier))
             server.execute(sql.SQL("DROP TABLE {}").format(old.identifier))
         server.execute(sql.SQL("ALTER TABLE {} RENAME TO {}").format(table, sql.Identifier(names.partition)))
         for ending in indexes:
             index = sql.Identifier(f"{names.partition}_{ending}")
-            server.execute(sql.SQL("ALTER INDEX {} RENAME TO {}").format(in_partitions(f"{loaded}_{ending}"), index))
+            server.execute(
+                sql.SQL("ALTER INDEX {} RENAME TO {}").format(names.schemas.partition(f"{loaded}_{ending}"), index)
+            )
         server.execute(
             sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES IN ({})").format(
                 names.parent, partition, sql.Literal(names.month.first_day.isoformat())
@@ -130,6 +127,6 @@ def _holders(server: Connection, names: Names) -> str:
         "SELECT DISTINCT a.pid, coalesce(nullif(a.application_name, ''), a.usename::text) FROM pg_locks l "
         "JOIN pg_stat_activity a USING (pid) "
         "WHERE l.relation = to_regclass(%s) AND l.granted AND a.pid <> pg_backend_pid()",
-        [f"public.{names.month.table}"],
+        [names.table],
     ).fetchall()
     return ", ".join(f"process {pid} of {who}" for pid, who in rows) or "nobody any more"

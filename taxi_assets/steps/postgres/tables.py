@@ -7,6 +7,8 @@ partition. Not here: filling them (``load.py``).
     partitions.yellow_tripdata_2019_01          one month of it; its comment says which file it holds
     partitions.yellow_tripdata_2019_01_loading_…  a month that is being loaded, not attached yet
     zoomcamp.yellow_tripdata                    the same trips as the course's table
+
+Another ``TAXI_POSTGRES_SCHEMA`` than ``public`` has schemas of its own (``database.py``); there is one ``zoomcamp``.
 """
 
 from __future__ import annotations
@@ -25,12 +27,11 @@ from taxi_assets.datasets.columns import Column, Dataset
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import LayoutError, StoreAccessError
 from taxi_assets.steps.postgres.connection import Connection, connection
+from taxi_assets.steps.postgres.database import IN_PUBLIC, PUBLIC, Database, Schemas, TripsDatabase
 
 if TYPE_CHECKING:
     from typing_extensions import LiteralString
 
-PARTITIONS = "partitions"
-"""Schema of the months' tables, apart so that ``public`` lists only what people query."""
 _LOADING = "_loading_"
 _ZOOMCAMP = Path(__file__).with_name("zoomcamp")
 _OLDEST_SERVER = 140000
@@ -44,16 +45,27 @@ class Names:
     """What the tables of a month are called."""
 
     month: TripMonth
+    schemas: Schemas = IN_PUBLIC
 
     @property
     def parent(self) -> sql.Identifier:
         """``public.yellow_tripdata``."""
-        return sql.Identifier("public", self.month.table)
+        return self.schemas.table(self.month.table)
+
+    @property
+    def table(self) -> str:
+        """The same as text, for people and ``to_regclass``."""
+        return self.schemas.text(self.month.table)
 
     @property
     def partition(self) -> str:
-        """``yellow_tripdata_2019_01``, in :data:`PARTITIONS`."""
+        """``yellow_tripdata_2019_01``, in the schema of partitions."""
         return self.month.stem.replace("-", "_")
+
+    @property
+    def shown_partition(self) -> str:
+        """The same with its schema, for people."""
+        return self.schemas.partition_text(self.partition)
 
     def loading(self, suffix: str) -> str:
         """The month's table while it is being filled: ``yellow_tripdata_2019_01_loading_1a2b3c4d``."""
@@ -62,17 +74,13 @@ class Names:
     @property
     def lock(self) -> str:
         """What the advisory lock is taken on: its key is ``hashtextextended`` of this text."""
-        return lock_text(self.partition)
+        return lock_text(self.schemas, self.partition)
 
 
-def lock_text(partition: str) -> str:
+def lock_text(schemas: Schemas, partition: str) -> str:
     """The text whose hash is the advisory lock of the month with that partition."""
-    return f"taxi_assets {partition}"
-
-
-def in_partitions(name: str) -> sql.Identifier:
-    """A table of the schema :data:`PARTITIONS`, quoted."""
-    return sql.Identifier(PARTITIONS, name)
+    where = "" if schemas.trips == PUBLIC else f"{schemas.trips} "
+    return f"taxi_assets {where}{partition}"
 
 
 def trusted(text: str) -> sql.SQL:
@@ -90,7 +98,7 @@ def _pickup_index(dataset: Dataset) -> sql.Composable:
     return sql.SQL("USING brin ({} timestamp_minmax_multi_ops)").format(sql.Identifier(dataset.pickup))
 
 
-def prepare_database(conninfo: str, datasets: Iterable[Dataset]) -> None:
+def prepare_database(database: Database, datasets: Iterable[Dataset]) -> None:
     """Makes the tables and views of the datasets, or brings older ones up to the registry. Safe to run at any time.
 
     New registry columns are added to the parent and through it to every month, where they are NULL. Comments follow
@@ -101,12 +109,13 @@ def prepare_database(conninfo: str, datasets: Iterable[Dataset]) -> None:
         StoreAccessError: The server is older than PostgreSQL 14, or the user lacks a right.
         StoreUnavailableError: The server cannot be reached, or somebody holds the table for long.
     """
-    with connection(conninfo, application_name="taxi_assets prepare") as server:
-        prepare(server, datasets)
-        drop_leftovers(server)
+    where = TripsDatabase.of(database)
+    with connection(where.conninfo, application_name="taxi_assets prepare") as server:
+        prepare(server, where.schemas, datasets)
+        drop_leftovers(server, where.schemas)
 
 
-def prepare(server: Connection, datasets: Iterable[Dataset]) -> None:
+def prepare(server: Connection, schemas: Schemas, datasets: Iterable[Dataset]) -> None:
     """:func:`prepare_database` over an open connection in autocommit mode, without dropping leftovers."""
     if server.info.server_version < _OLDEST_SERVER:
         raise StoreAccessError(
@@ -119,11 +128,11 @@ def prepare(server: Connection, datasets: Iterable[Dataset]) -> None:
         # Everybody else waits behind this for as long as it waits.
         server.execute("SET LOCAL lock_timeout = '3s'")
         for dataset in datasets:
-            _prepare_table(server, dataset)
-            _prepare_view(server, dataset)
+            _prepare_table(server, schemas, dataset)
+            _prepare_view(server, schemas, dataset)
 
 
-def parent_indexes(server: Connection, month: TripMonth) -> dict[str, str]:
+def parent_indexes(server: Connection, names: Names) -> dict[str, str]:
     """The indexes that a month needs before it is attached: ours, and those that people have added to the parent.
 
     ATTACH would build a missing one itself, while readers wait. Unique ones cannot be (they would need ``file_month``).
@@ -135,39 +144,38 @@ def parent_indexes(server: Connection, month: TripMonth) -> dict[str, str]:
     rows = server.execute(
         "SELECT c.relname, ltrim(substring(pg_get_indexdef(i.indexrelid) FROM ' USING .*')) FROM pg_index i "
         "JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = to_regclass(%s) AND NOT i.indisunique",
-        [f"public.{month.table}"],
+        [names.table],
     ).fetchall()
-    return {str(name).removeprefix(f"{month.table}_"): str(definition) for name, definition in rows}
+    return {str(name).removeprefix(f"{names.month.table}_"): str(definition) for name, definition in rows}
 
 
-def drop_leftovers(server: Connection) -> None:
+def drop_leftovers(server: Connection, schemas: Schemas) -> None:
     """Drops the loading tables that no living load owns, which is told by their month's advisory lock."""
     names = server.execute(
-        "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace(%s) AND relkind = 'r' "
+        "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace(quote_ident(%s)) AND relkind = 'r' "
         "AND strpos(relname, %s) > 0 AND NOT relispartition",
-        [PARTITIONS, _LOADING],
+        [schemas.partitions, _LOADING],
     ).fetchall()
     for (name,) in names:
-        text = lock_text(str(name).split(_LOADING, maxsplit=1)[0])
+        text = lock_text(schemas, str(name).split(_LOADING, maxsplit=1)[0])
         if not _fetch_value(server, "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", text):
             continue
         try:
             with server.transaction():
                 server.execute("SET LOCAL lock_timeout = '2s'")
-                server.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(in_partitions(name)))
-            logger.info("Dropped %s.%s, which a load that was killed left behind", PARTITIONS, name)
+                server.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(schemas.partition(name)))
+            logger.info("Dropped %s, which a load that was killed left behind", schemas.partition_text(name))
         except psycopg.errors.LockNotAvailable:
-            logger.info("%s.%s is still held by a load that is ending; a later run drops it", PARTITIONS, name)
+            logger.info("%s is held by a load that is ending; a later run drops it", schemas.partition_text(name))
         finally:
             server.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [text])
 
 
-def _prepare_table(server: Connection, dataset: Dataset) -> None:
-    table = sql.Identifier("public", dataset.table)
-    kind = _fetch_value(
-        server, "SELECT relkind::text FROM pg_class WHERE oid = to_regclass(%s)", f"public.{dataset.table}"
-    )
-    _ensure_schema(server, PARTITIONS)
+def _prepare_table(server: Connection, schemas: Schemas, dataset: Dataset) -> None:
+    table, shown = schemas.table(dataset.table), schemas.text(dataset.table)
+    ensure_schema(server, schemas.trips)
+    ensure_schema(server, schemas.partitions)
+    kind = _fetch_value(server, "SELECT relkind::text FROM pg_class WHERE oid = to_regclass(%s)", shown)
     if kind is None:
         columns = sql.SQL(", ").join(_column_ddl(column) for column in dataset.table_columns)
         server.execute(sql.SQL("CREATE TABLE {} ({}) PARTITION BY LIST (file_month)").format(table, columns))
@@ -175,31 +183,31 @@ def _prepare_table(server: Connection, dataset: Dataset) -> None:
         server.execute(sql.SQL("CREATE INDEX {} ON {} {}").format(name, table, _pickup_index(dataset)))
     elif kind != "p":
         raise LayoutError(
-            f"public.{dataset.table} exists and is not partitioned by file_month: something else made it (the course's "
-            "own flow?). Rename it, or name another database in TAXI_POSTGRES_URL; it is left as it is"
+            f"{shown} exists and is not partitioned by file_month: something else made it (the course's own flow?). It "
+            "is left as it is. Set TAXI_POSTGRES_SCHEMA=taxi, or another name, and the trips go into a schema beside it"
         )
     else:
-        _add_columns(server, dataset, table)
-    _comment(server, dataset, table)
+        _add_columns(server, dataset, table, shown)
+    _comment(server, schemas, dataset)
 
 
-def _add_columns(server: Connection, dataset: Dataset, table: sql.Identifier) -> None:
+def _add_columns(server: Connection, dataset: Dataset, table: sql.Identifier, shown: str) -> None:
     found = dict(
         server.execute(
             "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute "
             "WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped",
-            [f"public.{dataset.table}"],
+            [shown],
         ).fetchall()
     )
     for column in dataset.table_columns:
         there = found.get(column.name)
         if there is None:
-            logger.info("Adding the new column %s to public.%s", column.name, dataset.table)
+            logger.info("Adding the new column %s to %s", column.name, shown)
             server.execute(sql.SQL("ALTER TABLE {} ADD COLUMN {}").format(table, _column_ddl(column)))
         elif there.removesuffix(" without time zone") != column.type.postgres:
             raise LayoutError(
-                f"public.{dataset.table}.{column.name} is {there} and should be {column.type.postgres}; it is left as "
-                "it is. Drop the table and materialize its months again, or ALTER the column"
+                f"{shown}.{column.name} is {there} and should be {column.type.postgres}; it is left as it is. "
+                "Drop the table and materialize its months again, or ALTER the column"
             )
 
 
@@ -208,43 +216,68 @@ def _column_ddl(column: Column) -> sql.Composable:
     return sql.SQL("{} {}{}").format(sql.Identifier(column.name), trusted(column.type.postgres), null)
 
 
-def _comment(server: Connection, dataset: Dataset, table: sql.Identifier) -> None:
+def _comment(server: Connection, schemas: Schemas, dataset: Dataset) -> None:
     """Comments where they differ: COMMENT takes a lock that loads would wait for."""
+    table = schemas.table(dataset.table)
     found = dict(
         server.execute(
             "SELECT coalesce(a.attname, ''), d.description FROM pg_description d LEFT JOIN pg_attribute a "
             "ON a.attrelid = d.objoid AND a.attnum = d.objsubid AND d.objsubid > 0 "
             "WHERE d.classoid = 'pg_class'::regclass AND d.objoid = to_regclass(%s)",
-            [f"public.{dataset.table}"],
+            [schemas.text(dataset.table)],
         ).fetchall()
     )
     if found.get("") != dataset.description:
         server.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(table, sql.Literal(dataset.description)))
     for column in dataset.table_columns:
         if found.get(column.name) != column.full_description:
-            place = sql.Identifier("public", dataset.table, column.name)
+            place = sql.Identifier(schemas.trips, dataset.table, column.name)
             text = sql.Literal(column.full_description)
             server.execute(sql.SQL("COMMENT ON COLUMN {} IS {}").format(place, text))
 
 
-def _prepare_view(server: Connection, dataset: Dataset) -> None:
+def _prepare_view(server: Connection, schemas: Schemas, dataset: Dataset) -> None:
     source = _ZOOMCAMP / f"{dataset.table}.sql"
     if not source.is_file():
         return
-    definition = source.read_bytes()
+    view = f"zoomcamp.{dataset.table}"
+    definition = source.read_bytes().replace(
+        f"FROM public.{dataset.table}".encode(), f"FROM {schemas.text(dataset.table)}".encode()
+    )
     comment = f"As the table of the course's Postgres flow (definition {hashlib.sha256(definition).hexdigest()[:12]})"
-    found = _fetch_value(server, "SELECT obj_description(to_regclass(%s), 'pg_class')", f"zoomcamp.{dataset.table}")
+    found = _fetch_value(server, "SELECT obj_description(to_regclass(%s), 'pg_class')", view)
     if found == comment:
         return
-    _ensure_schema(server, "zoomcamp")
+    others = _schema_read_by(server, view)
+    if others not in (None, schemas.trips):
+        logger.warning(
+            "%s shows the trips in the schema %s, and stays so; drop that view, and the next load makes it show %s",
+            view, others, schemas.text(dataset.table),
+        )  # fmt: skip
+        return
+    ensure_schema(server, "zoomcamp")
     server.execute(definition)
-    view = sql.Identifier("zoomcamp", dataset.table)
-    server.execute(sql.SQL("COMMENT ON VIEW {} IS {}").format(view, sql.Literal(comment)))
+    identifier = sql.Identifier("zoomcamp", dataset.table)
+    server.execute(sql.SQL("COMMENT ON VIEW {} IS {}").format(identifier, sql.Literal(comment)))
 
 
-def _ensure_schema(server: Connection, name: str) -> None:
+def _schema_read_by(server: Connection, view: str) -> str | None:
+    """The schema of the table that a view reads; None when there is no such view."""
+    return _fetch_value(
+        server,
+        "SELECT n.nspname::text FROM pg_rewrite r "
+        "JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid "
+        "JOIN pg_class c ON d.refclassid = 'pg_class'::regclass AND c.oid = d.refobjid AND c.oid <> r.ev_class "
+        "JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE r.ev_class = to_regclass(%s) LIMIT 1",
+        view,
+    )
+
+
+def ensure_schema(server: Connection, name: str) -> None:
+    """Makes a schema unless it exists."""
     # Asked first: CREATE SCHEMA IF NOT EXISTS wants the right to make one even where it exists.
-    if _fetch_value(server, "SELECT to_regnamespace(%s)::text", name) is None:
+    if _fetch_value(server, "SELECT to_regnamespace(quote_ident(%s))::text", name) is None:
         server.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
 
 

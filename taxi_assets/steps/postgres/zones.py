@@ -14,7 +14,8 @@ from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.zones import TAXI_ZONES
 from taxi_assets.errors import CountMismatchError
 from taxi_assets.steps.postgres.connection import connection
-from taxi_assets.steps.postgres.tables import trusted
+from taxi_assets.steps.postgres.database import Database, Schemas, TripsDatabase
+from taxi_assets.steps.postgres.tables import ensure_schema, trusted
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -22,10 +23,8 @@ if TYPE_CHECKING:
 ZONE_COLUMNS = ("pulocationid", "dolocationid")
 """The columns of trips that refer to the lookup."""
 
-_TABLE = sql.Identifier("public", TAXI_ZONES.name)
 
-
-def load_zones(parquet: Path, conninfo: str, *, application_name: str = "taxi_assets") -> int:
+def load_zones(parquet: Path, database: Database, *, application_name: str = "taxi_assets") -> int:
     """Makes ``public.taxi_zones`` hold the lookup; readers see the old rows or the new ones.
 
     Returns:
@@ -39,53 +38,59 @@ def load_zones(parquet: Path, conninfo: str, *, application_name: str = "taxi_as
 
     rows = cast("Any", pq.read_table(parquet)).to_pylist()
     names = [column.name for column in TAXI_ZONES.columns]
-    with connection(conninfo, application_name=application_name) as server, server.transaction():
-        _ensure_table(server)
-        server.execute(sql.SQL("DELETE FROM {}").format(_TABLE))
+    where = TripsDatabase.of(database)
+    table, shown = where.schemas.table(TAXI_ZONES.name), where.schemas.text(TAXI_ZONES.name)
+    with connection(where.conninfo, application_name=application_name) as server, server.transaction():
+        ensure_schema(server, where.schemas.trips)
+        _ensure_table(server, where.schemas)
+        server.execute(sql.SQL("DELETE FROM {}").format(table))
         columns = sql.SQL(", ").join(map(sql.Identifier, names))
-        with server.cursor().copy(sql.SQL("COPY {} ({}) FROM STDIN").format(_TABLE, columns)) as copy:
+        with server.cursor().copy(sql.SQL("COPY {} ({}) FROM STDIN").format(table, columns)) as copy:
             for row in rows:
                 copy.write_row([row[name] for name in names])
-        loaded = _count(server)
+        loaded = _count(server, table)
         if loaded != len(rows):
             raise CountMismatchError(
-                f"public.{TAXI_ZONES.name}: {loaded} rows arrived of {len(rows)} in {parquet}; the old ones are still "
+                f"{shown}: {loaded} rows arrived of {len(rows)} in {parquet}; the old ones are still "
                 f"there. Materialize postgres/{TAXI_ZONES.name} again"
             )
     return loaded
 
 
-def _ensure_table(server: Connection[Any]) -> None:
+def _ensure_table(server: Connection[Any], schemas: Schemas) -> None:
+    table = schemas.table(TAXI_ZONES.name)
     columns = [
         sql.SQL("{} {}").format(sql.Identifier(column.name), trusted(column.type.postgres))
         for column in TAXI_ZONES.columns
     ]
     server.execute(
         sql.SQL("CREATE TABLE IF NOT EXISTS {} ({}, PRIMARY KEY ({}))").format(
-            _TABLE, sql.SQL(", ").join(columns), sql.Identifier(TAXI_ZONES.key)
+            table, sql.SQL(", ").join(columns), sql.Identifier(TAXI_ZONES.key)
         )
     )
     comment = sql.Literal(TAXI_ZONES.description)
-    server.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(_TABLE, comment))
+    server.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(table, comment))
     for column in TAXI_ZONES.columns:
-        place = sql.Identifier("public", TAXI_ZONES.name, column.name)
+        place = sql.Identifier(schemas.trips, TAXI_ZONES.name, column.name)
         server.execute(sql.SQL("COMMENT ON COLUMN {} IS {}").format(place, sql.Literal(column.description)))
 
 
-def _count(server: Connection[Any]) -> int:
-    [count] = server.execute(sql.SQL("SELECT count(*) FROM {}").format(_TABLE)).fetchone() or (0,)
+def _count(server: Connection[Any], table: sql.Identifier) -> int:
+    [count] = server.execute(sql.SQL("SELECT count(*) FROM {}").format(table)).fetchone() or (0,)
     return int(count)
 
 
-def count_unknown_zones(conninfo: str, month: TripMonth) -> dict[str, int] | None:
+def count_unknown_zones(database: Database, month: TripMonth) -> dict[str, int] | None:
     """Trips of the month whose zones the lookup does not have, for the pickup's and the dropoff's column.
 
     Returns:
         None when ``public.taxi_zones`` is not there yet.
     """
     counts: dict[str, int] = {}
-    with connection(conninfo, application_name="taxi_assets zones") as server:
-        if server.execute("SELECT to_regclass(%s)", [f"public.{TAXI_ZONES.name}"]).fetchone() == (None,):
+    where = TripsDatabase.of(database)
+    schemas = where.schemas
+    with connection(where.conninfo, application_name="taxi_assets zones") as server:
+        if server.execute("SELECT to_regclass(%s)", [schemas.text(TAXI_ZONES.name)]).fetchone() == (None,):
             return None
         for column in ZONE_COLUMNS:
             found = server.execute(
@@ -93,9 +98,9 @@ def count_unknown_zones(conninfo: str, month: TripMonth) -> dict[str, int] | Non
                     "SELECT count(*) FROM {trips} t WHERE file_month = %s AND {column} IS NOT NULL "
                     "AND NOT EXISTS (SELECT FROM {zones} z WHERE z.{key} = t.{column})"
                 ).format(
-                    trips=sql.Identifier("public", month.table),
+                    trips=schemas.table(month.table),
                     column=sql.Identifier(column),
-                    zones=_TABLE,
+                    zones=schemas.table(TAXI_ZONES.name),
                     key=sql.Identifier(TAXI_ZONES.key),
                 ),
                 [month.first_day],
