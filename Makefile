@@ -11,7 +11,7 @@ BIN := .venv/bin
 DEMO_GCP := data/demo-gcp
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-gcp dev test test-quick test-faults test-containers emulators bench lint audit format lock psql stop clean FORCE
+.PHONY: help demo demo-gcp dev test test-quick test-faults test-containers emulators bench docs lint audit format lock psql stop clean FORCE
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,10 @@ test-containers: .venv/.dev ## Run the deployment in real containers and break i
 bench: .venv/.bench ## Measure: against what people would use instead, and against the floor (twenty minutes, 20 GB of disk)
 	@$(BIN)/python -m benchmarks
 
+docs: .venv/.dev ## Build the pages of docs/ as a site, into site/
+	@$(BIN)/python -m mkdocs --quiet build
+	@echo "The site is in site/: open site/index.html."
+
 lint: .venv/.dev ## Check style, types and that the locks fit pyproject.toml
 	@$(BIN)/python -m ruff check .
 	@$(BIN)/python -m ruff format --check .
@@ -69,7 +73,7 @@ clean: ## Remove what the project made: data, run history, measurements and envi
 	@$(SET_UP) || ! $(ANY_DATA) || $(MAKE) --no-print-directory .venv/.runtime \
 		|| { echo "Nothing was removed: the data is removed with .venv, which cannot be set up; see above."; exit 1; }
 	@! $(SET_UP) || $(BIN)/python -m taxi_assets clean
-	rm -rf .bench .venv .venv-emulators .tmp_dagster_home_* .pytest_cache .ruff_cache .hypothesis
+	rm -rf .bench .venv .venv-emulators site .tmp_dagster_home_* .pytest_cache .ruff_cache .hypothesis
 
 # --- set-up -----------------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,9 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from taxi_assets.datasets.columns import FILE_MONTH, Column, Dataset
 from taxi_assets.datasets.registry import DATASETS
+from taxi_assets.datasets.zones import TAXI_ZONES
 from taxi_assets.steps.clean.rules import DUPLICATES, REJECT_RULES, odd_rules
 from taxi_assets.steps.sample.dirt import DEFECTS, PARTS, REJECTED_SHARE, REJECTIONS, REPEATED, Defect
 from taxi_assets_tests.support.imports import diagram, read_sources
@@ -70,6 +72,65 @@ def _rejections() -> Iterator[str]:
         yield _row(f"`{rejection.name}`", rejection.sentence)
 
 
+def _dictionary() -> Iterator[str]:
+    for dataset in DATASETS.values():
+        yield f"### {dataset.title}: `{dataset.table}`"
+        yield ""
+        yield f"{dataset.description} Published since {dataset.first_month}."
+        yield ""
+        yield from _head("column", "type", "unit", "meaning", "months", "origin")
+        for column in dataset.table_columns:
+            yield _row(
+                f"`{column.name}`",
+                column.type.postgres,
+                column.unit,
+                _cell(column.description),
+                _months(column, dataset),
+                "derived" if column is FILE_MONTH else "published",
+            )
+        yield ""
+    yield f"### {TAXI_ZONES.title}: `{TAXI_ZONES.name}`"
+    yield ""
+    yield TAXI_ZONES.description
+    yield ""
+    yield from _head("column", "type", "meaning")
+    for column in TAXI_ZONES.columns:
+        yield _row(f"`{column.name}`", column.type.postgres, _cell(column.description))
+
+
+def _months(column: Column, dataset: Dataset) -> str:
+    """When files have the column, where that is known to differ from the dataset's own months."""
+    first = column.first_month if column.first_month and column.first_month > dataset.first_month else None
+    if column.last_month:
+        return f"{first or dataset.first_month} to {column.last_month}"
+    return f"since {first}" if first else ""
+
+
+def _columns() -> Iterator[str]:
+    """Each column once, with the datasets that have it: what can be compared across them."""
+    found: dict[str, list[str]] = {}
+    for dataset in DATASETS.values():
+        for column in dataset.table_columns:
+            found.setdefault(column.name, []).append(dataset.name)
+    yield _row("column", *DATASETS)
+    yield f"|---|{':-:|' * len(DATASETS)}"
+    for name, datasets in sorted(found.items()):
+        yield _row(f"`{name}`", *("x" if dataset in datasets else "" for dataset in DATASETS))
+
+
+def _codes() -> Iterator[str]:
+    yield from _head("column", "value", "meaning", "words that files have used for it")
+    seen: set[tuple[str, str]] = set()
+    for column in (column for dataset in DATASETS.values() for column in dataset.columns):
+        for value, meaning in column.meanings.items():
+            if (column.name, str(value)) in seen:
+                continue
+            seen.add((column.name, str(value)))
+            words = [word for word, code in column.codes.items() if code == value and word != str(value)]
+            shown = ", ".join(f"`{word}`" for word in words)
+            yield _row(f"`{column.name}`", f"`{value}`", _cell(meaning), shown)
+
+
 def _imports() -> Iterator[str]:
     yield "```mermaid"
     yield diagram(read_sources())
@@ -79,6 +140,10 @@ def _imports() -> Iterator[str]:
 def _head(*names: str) -> Iterator[str]:
     yield _row(*names)
     yield f"|{'---|' * len(names)}"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def _row(*cells: str) -> str:
@@ -91,6 +156,9 @@ BLOCKS: dict[str, Callable[[], Iterator[str]]] = {
     "dirt": _dirt,
     "rejections": _rejections,
     "imports": _imports,
+    "dictionary": _dictionary,
+    "columns": _columns,
+    "codes": _codes,
 }
 
 

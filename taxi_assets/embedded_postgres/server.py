@@ -137,6 +137,11 @@ class EmbeddedPostgres:
         shutil.rmtree(self._root, ignore_errors=True)
 
     @property
+    def passfile(self) -> Path:
+        """Where the password is, as libpq's password files have it: after the last colon."""
+        return self._passfile
+
+    @property
     def psql(self) -> Path:
         """The psql of the same version; give it :meth:`conninfo`."""
         return WHEEL_INSTALL / "bin" / "psql"

@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 
 # Environments, caches, data and what else is no part of the checkout.
-SKIPPED = re.compile(r"\.(?!ci$).*|data|__pycache__|node_modules")
+SKIPPED = re.compile(r"\.(?!ci$).*|data|site|__pycache__|node_modules")
 UNREAD = (".lock", ".png", ".xz", ".json", ".baseline")
 ROOTS = ("taxi_assets", "taxi_assets_tests", "benchmarks")
 

@@ -75,6 +75,7 @@ VISITS = {
     "dev": Visit(
         {
             "format": Target(DEV, "left unchanged"),
+            "docs": Target(DEV, r"site/index\.html"),
             # What is known to be vulnerable changes by the day, and exit code 2 says that something is.
             "audit": Target(DEV, "files: no secrets", outcomes=(0, 2)),
             # These are the tests; a few of them, and those that would run, tell that they can.

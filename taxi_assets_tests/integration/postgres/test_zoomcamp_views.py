@@ -9,7 +9,6 @@ import duckdb
 import psycopg
 import pyarrow as pa
 import pytest
-from psycopg import sql
 
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
@@ -17,29 +16,7 @@ from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.steps.postgres.load import load_month
 from taxi_assets.steps.postgres.tables import prepare_database
 from taxi_assets_tests.support.clean_months import write_clean
-
-# The course's flow reads the CSV into these columns, then computes the first two. Its names are unquoted.
-YELLOW = """
-    unique_row_id text, filename text, VendorID text, tpep_pickup_datetime timestamp, tpep_dropoff_datetime timestamp,
-    passenger_count integer, trip_distance double precision, RatecodeID text, store_and_fwd_flag text,
-    PULocationID text, DOLocationID text, payment_type integer, fare_amount double precision, extra double precision,
-    mta_tax double precision, tip_amount double precision, tolls_amount double precision,
-    improvement_surcharge double precision, total_amount double precision, congestion_surcharge double precision
-"""
-GREEN = """
-    unique_row_id text, filename text, VendorID text, lpep_pickup_datetime timestamp, lpep_dropoff_datetime timestamp,
-    store_and_fwd_flag text, RatecodeID text, PULocationID text, DOLocationID text, passenger_count integer,
-    trip_distance double precision, fare_amount double precision, extra double precision, mta_tax double precision,
-    tip_amount double precision, tolls_amount double precision, ehail_fee double precision,
-    improvement_surcharge double precision, total_amount double precision, payment_type integer, trip_type integer,
-    congestion_surcharge double precision
-"""
-HASH = """
-    UPDATE course.trips SET filename = {file}, unique_row_id = md5(
-        COALESCE(CAST(VendorID AS text), '') || COALESCE(CAST({pickup} AS text), '') ||
-        COALESCE(CAST({dropoff} AS text), '') || COALESCE(PULocationID, '') || COALESCE(DOLocationID, '') ||
-        COALESCE(CAST(fare_amount AS text), '') || COALESCE(CAST(trip_distance AS text), ''))
-"""
+from taxi_assets_tests.support.course import GREEN, YELLOW, fill_course_table
 
 # A published file in the release's layout: empty fields, refunds, a distance below one, money with and without
 # decimals, and one exact duplicate.
@@ -53,24 +30,6 @@ total_amount,payment_type,trip_type,congestion_surcharge
 1,2019-01-01 00:41:05,2019-01-01 00:41:05,Y,5,265,265,0,0.0,-52.5,-0.5,-0.5,0,0,,-0.3,-53.8,3,2,0
 ,2019-01-31 23:59:59,2019-02-01 00:12:00,,,7,193,,1234567.125,14.33,0,0,0.01,6.12,,0,20.46,,,2.75
 """
-
-
-def course_table(conninfo: str, columns: str, dataset: Dataset, month: TripMonth, csv: bytes) -> None:
-    header, _, lines = csv.partition(b"\n")
-    with psycopg.connect(conninfo) as connection, connection.cursor() as cursor:
-        cursor.execute("CREATE SCHEMA course")
-        cursor.execute(f"CREATE TABLE course.trips ({columns})".encode())
-        names = header.decode().strip()
-        with cursor.copy(f"COPY course.trips ({names}) FROM STDIN WITH (FORMAT csv)".encode()) as copy:
-            # Two of the real samples mix CRLF and LF lines, which COPY refuses within one file.
-            copy.write(lines.replace(b"\r\n", b"\n"))
-        cursor.execute(
-            sql.SQL(HASH).format(
-                file=sql.Literal(f"{month.stem}.csv"),
-                pickup=sql.Identifier(dataset.pickup),
-                dropoff=sql.Identifier(dataset.dropoff),
-            )
-        )
 
 
 def clean_of_csv(path: Path, dataset: Dataset, month: TripMonth) -> pa.Table:
@@ -110,7 +69,7 @@ def test_the_green_view_is_the_courses_table_row_by_row(postgres: str, tmp_path:
     dataset, month = DATASETS["green"], TripMonth("green", "2019-01")
     file = tmp_path / "green_tripdata_2019-01.csv"
     file.write_text(GREEN_FILE)
-    course_table(postgres, GREEN, dataset, month, file.read_bytes())
+    fill_course_table(postgres, "course.trips", month, GREEN, file.read_bytes())
     load_month(write_clean(tmp_path, month, clean_of_csv(file, dataset, month)), postgres)
     assert assert_view_is_the_course_table(postgres, dataset) == 5
 
@@ -123,7 +82,7 @@ def test_the_yellow_view_is_the_courses_table_row_by_row_on_real_trips(
     text = gzip.decompress((real_data / "releases" / "yellow" / f"{trips.stem}.csv.gz").read_bytes())
     file = tmp_path / f"{trips.stem}.csv"
     file.write_bytes(text.replace(b"\r\n", b"\n"))
-    course_table(postgres, YELLOW, dataset, trips, text)
+    fill_course_table(postgres, "course.trips", trips, YELLOW, text)
     load_month(write_clean(tmp_path, trips, clean_of_csv(file, dataset, trips)), postgres)
     assert assert_view_is_the_course_table(postgres, dataset) == 10_000
 
