@@ -42,7 +42,7 @@ bench: .venv/.bench ## Measure: against what people would use instead, and again
 	@$(BIN)/python -m benchmarks
 
 docs: .venv/.dev ## Build the pages of docs/ as a site, into site/
-	@$(BIN)/python -m mkdocs --quiet build
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs --quiet build
 	@echo "The site is in site/: open site/index.html."
 
 lint: .venv/.dev ## Check style, types and that the locks fit pyproject.toml
