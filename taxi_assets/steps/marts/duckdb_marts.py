@@ -1,7 +1,7 @@
 """The marts of the ``local`` target: a Parquet file for each mart, service and month, in the lake.
 
 Belongs here: making a part from the lake's clean file, and showing it. Not here: the SQL (``sql/``), the views over the
-parts (``taxi_assets/steps/warehouse/catalogue.py``).
+parts (``taxi_assets/steps/warehouse/lake_views.py``).
 
 A part is made beside its place and renamed there; readers see it with the next catalogue, which names versions of
 files as it does for trips, so that a reader has whole months only. A part's footer says which clean file it was made
@@ -29,8 +29,8 @@ from taxi_assets.steps.lake.lake import clean_name
 from taxi_assets.steps.marts.facts import MonthFacts, facts_of, month_facts
 from taxi_assets.steps.marts.marts import MartPart
 from taxi_assets.steps.marts.texts import mart_query
-from taxi_assets.steps.warehouse.catalogue import mart_part_name, projection, typed
 from taxi_assets.steps.warehouse.duckdb_views import DuckDbWarehouse
+from taxi_assets.steps.warehouse.lake_views import mart_part_name, projection, typed
 
 FOOTER_KEY = "taxi_assets_mart"
 """What the part's origin is kept under in its Parquet footer."""

@@ -1,146 +1,132 @@
-"""The views of a DuckDB catalogue over a lake's Parquet: which there are, and their SQL.
+"""Views over the lake in somebody else's DuckDB file, under the tables' own names.
 
-Belongs here: views of trips, zones, marts and ``marts.trips`` as DuckDB says them. Not here: the file that holds them
-and how it is replaced (``duckdb_views.py``), and the versions of the lake's files (``versions.py``).
+Belongs here: making and replacing them. Not here: the project's own catalogue (``duckdb_views.py``).
+
+A file that other tools own (a dbt project's, a notebook's) cannot be replaced whole as ``warehouse.duckdb`` is, so its
+views name months by a pattern: those that come later are seen without anybody doing anything. The price: a query that
+reads a month in the very moment in which it is replaced can fail, and goes well the next time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 
-from taxi_assets.datasets.columns import Column, Dataset
-from taxi_assets.datasets.marts import MARTS, SCHEMA, TRIPS, TRIPS_DESCRIPTION, Mart
-from taxi_assets.datasets.months import TripMonth
+from taxi_assets.data_dir import DataDir, published_atomically
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.datasets.zones import TAXI_ZONES
+from taxi_assets.errors import ArgumentError, LayoutError, StoreUnavailableError
+from taxi_assets.steps.files.disk import disk_error, disk_errors_explained, is_full, is_not_allowed
 from taxi_assets.steps.files.sql import identifier, literal, parquet_scan
-from taxi_assets.steps.views.render import HERE as VIEWS
-from taxi_assets.steps.views.render import rendered
+from taxi_assets.steps.warehouse.lake_views import View, columns_projection
 from taxi_assets.steps.warehouse.warehouse import ZONES_NAME
+from taxi_assets.text import shown
 
-MAIN = "main"
-"""DuckDB's own schema, where the tables of trips are."""
-
-Take = Callable[[str], Sequence[Path]]
-"""Gives the files that a view is to name for a pattern of names in the lake."""
+MARK = "[a view of taxi_assets over its lake]"
+"""Ends the comment of each view; without it a view is somebody else's."""
 
 
-@dataclass(frozen=True)
-class View:
-    """One view.
+def write_catalogue(file: Path, schema: str, data_dir: DataDir) -> tuple[str, ...]:
+    """Makes views of all trips and of the zones in a schema of a DuckDB file, which is made if it is not there.
 
-    Attributes:
-        schema: Where it stands.
-        name: Its name.
-        comment: What it shows.
-        columns: In its order; their descriptions become comments.
-        sql: The SELECT.
-    """
+    Run again, it brings its own views up to date. All of them are made, or none.
 
-    schema: str
-    name: str
-    comment: str
-    columns: tuple[Column, ...]
-    sql: str
+    Args:
+        file: The DuckDB file: ``taxi_rides_ny.duckdb``.
+        schema: Where the views go; made if it is not there. The course's dbt project reads ``prod``.
+        data_dir: Whose lake. The views name it by its absolute path.
 
-    @property
-    def quoted(self) -> str:
-        """``"marts"."trips"``."""
-        return f"{identifier(self.schema)}.{identifier(self.name)}"
-
-    def create(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Makes it in the database that the connection uses."""
-        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(self.schema)}")
-        connection.execute(f"CREATE VIEW {self.quoted} AS {self.sql}")
-        connection.execute(f"COMMENT ON VIEW {self.quoted} IS {literal(self.comment)}")
-        for column in self.columns:
-            on = f"{self.quoted}.{identifier(column.name)}"
-            connection.execute(f"COMMENT ON COLUMN {on} IS {literal(column.full_description)}")
-
-
-def create_views(connection: duckdb.DuckDBPyConnection, take: Take) -> None:
-    """Creates all views of the warehouse in the database that the connection uses.
+    Returns:
+        Names of the views: ``yellow_tripdata`` and so on, ``taxi_zones``.
 
     Raises:
-        duckdb.Error: A file cannot be read.
+        ArgumentError: DuckDB does not take the schema's name, or the file is no DuckDB file.
+        LayoutError: Something of such a name is there that this function has not made. Nothing was changed.
+        StorageFullError: There is no room for it.
+        StoreAccessError: This user may not write there.
+        StoreUnavailableError: Another process has the file open.
     """
-    # Each view over views looks into the same footers again.
-    connection.execute("SET parquet_metadata_cache = true")
-    for view in _views(connection, take):
-        view.create(connection)
+    file, lake = file.absolute(), data_dir.lake.absolute()
+    with disk_errors_explained(str(file), file.parent):
+        file.parent.mkdir(parents=True, exist_ok=True)
+    _write_empty_months(lake)
+    with _opened(file) as connection:
+        views = list(_views(schema, lake))
+        connection.begin()
+        _must_be_ours(connection, file, schema, views)
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(schema)}")
+        for view in views:
+            connection.execute(f"DROP VIEW IF EXISTS {view.quoted}")
+            view.create(connection)
+        connection.commit()
+    return tuple(view.name for view in views)
 
 
-def _views(connection: duckdb.DuckDBPyConnection, take: Take) -> Iterator[View]:
-    """One after the other: the later ones name the earlier ones."""
+def _views(schema: str, lake: Path) -> Iterator[View]:
     for dataset in DATASETS.values():
-        files = take(f"clean/{dataset.name}/{dataset.table}_????-??.parquet")
-        sql = projection(connection, dataset.table_columns, files)
-        yield View(MAIN, dataset.table, _comment(dataset), dataset.table_columns, sql)
-    sql = projection(connection, TAXI_ZONES.columns, take(ZONES_NAME))
-    yield View(MAIN, TAXI_ZONES.name, TAXI_ZONES.description, TAXI_ZONES.columns, sql)
-    for mart in MARTS.values():
-        sql = mart_projection(mart, take(f"{mart_folder(mart)}/*.parquet"))
-        yield View(SCHEMA, mart.name, mart.description, mart.columns, sql)
-    trips = "\nUNION ALL\n".join(
-        trips_sql(dataset, f"{MAIN}.{identifier(dataset.table)}") for dataset in DATASETS.values()
-    )
-    yield View(SCHEMA, "trips", TRIPS_DESCRIPTION, TRIPS, typed(TRIPS, trips))
+        files = parquet_scan(lake, pattern=f"clean/*/{dataset.table}_????-??.parquet", union_by_name=True)
+        sql = columns_projection(dataset.table_columns, files)
+        comment = f"{dataset.description} Months that come into the lake are seen at once. {MARK}"
+        yield View(schema, dataset.table, comment, dataset.table_columns, sql)
+    files = parquet_scan(lake, pattern=f"clean/*/{Path(ZONES_NAME).name}", union_by_name=True)
+    comment = f"{TAXI_ZONES.description} {MARK}"
+    sql = columns_projection(TAXI_ZONES.columns, files)
+    yield View(schema, TAXI_ZONES.name, comment, TAXI_ZONES.columns, sql)
 
 
-def projection(connection: duckdb.DuckDBPyConnection, columns: Iterable[Column], files: Sequence[Path]) -> str:
-    """SELECT of these columns, as people calculate with them, from Parquet files that may lack some of them."""
-    source, present = _source(connection, files)
-    selected = ",\n  ".join(_selected(column, present) for column in columns)
-    return f"SELECT\n  {selected}\n{source}"
+def _write_empty_months(lake: Path) -> None:
+    """Files without rows that the patterns find too: DuckDB refuses a pattern that finds none, and takes columns there.
+
+    They lie in a hidden folder beside the datasets', where nothing else looks.
+    """
+    wanted = {f"{dataset.table}_0000-00.parquet": dataset.table_columns for dataset in DATASETS.values()}
+    wanted[Path(ZONES_NAME).name] = TAXI_ZONES.columns
+    folder = lake / "clean" / ".empty"
+    with disk_errors_explained(str(folder), lake.parent), duckdb.connect() as connection:
+        for name, columns in wanted.items():
+            nothing = ", ".join(f"CAST(NULL AS {each.type.duckdb}) AS {identifier(each.name)}" for each in columns)
+            with published_atomically(folder / name) as partial:
+                connection.execute(f"COPY (SELECT {nothing} WHERE false) TO {literal(str(partial))} (FORMAT parquet)")
 
 
-def mart_projection(mart: Mart, files: Sequence[Path]) -> str:
-    """The same for the parts of a mart, which all have the same columns: only the first is looked into."""
-    names = frozenset(column.name for column in mart.columns) if files else frozenset[str]()
-    selected = ",\n  ".join(_selected(column, names) for column in mart.columns)
-    return f"SELECT\n  {selected}\n{f'FROM {parquet_scan(*files)}' if files else 'WHERE false'}"
+def _must_be_ours(connection: duckdb.DuckDBPyConnection, file: Path, schema: str, views: list[View]) -> None:
+    found = connection.execute(
+        "SELECT view_name, coalesce(comment, '') FROM duckdb_views() "
+        "WHERE database_name = current_database() AND schema_name = $schema "
+        "UNION ALL SELECT table_name, '' FROM duckdb_tables() "
+        "WHERE database_name = current_database() AND schema_name = $schema",
+        {"schema": schema},
+    ).fetchall()
+    wanted = {view.name for view in views}
+    theirs = sorted(name for name, comment in found if name in wanted and not comment.endswith(MARK))
+    if theirs:
+        raise LayoutError(
+            f"{file}: {', '.join(f'{schema}.{name}' for name in theirs)} is there already and was not made by this "
+            "command. Nothing was changed. Rename or drop it, or choose another schema"
+        )
 
 
-def trips_sql(dataset: Dataset, source: str) -> str:
-    """The trips of a dataset in the vocabulary of ``marts.trips``; ``source`` stands after its FROM."""
-    return rendered(VIEWS / "marts" / f"{dataset.name}.sql", "duckdb", trips=source)
+@contextmanager
+def _opened(file: Path) -> Generator[duckdb.DuckDBPyConnection]:
+    with disk_errors_explained(str(file), file.parent):
+        try:
+            # Attached: by its path DuckDB would hand out a connection that this process has open with other settings.
+            with duckdb.connect(config={"autoinstall_known_extensions": False}) as connection:
+                connection.execute(f"ATTACH {literal(str(file))} AS {identifier(_ALIAS)}")
+                connection.execute(f"USE {identifier(_ALIAS)}")
+                yield connection
+        except duckdb.Error as error:
+            said = shown(str(error).partition("\n")[0])
+            if is_full(error) or is_not_allowed(error):
+                raise disk_error(str(file), file.parent, error, said) from error
+            if "lock" in said.lower():
+                raise StoreUnavailableError(
+                    f"{file}: another process has it open ({said}). Nothing was changed; close it, then run again"
+                ) from error
+            raise ArgumentError(f"{file}: {said}. Nothing was changed") from error
 
 
-def typed(columns: Iterable[Column], sql: str) -> str:
-    """A SELECT whose columns have the registry's types, in its order."""
-    selected = ", ".join(_selected(column, None) for column in columns)
-    return f"SELECT {selected} FROM (\n{sql}\n)"
-
-
-def mart_folder(mart: Mart) -> str:
-    """Where a mart's parts are in a lake: ``marts/zone_hours/<layout>``."""
-    return f"{SCHEMA}/{mart.name}/{mart.layout}"
-
-
-def mart_part_name(mart: Mart, month: TripMonth) -> str:
-    """The object of a month of one service: ``marts/zone_hours/<layout>/yellow_zone_hours_2019-01.parquet``."""
-    return f"{mart_folder(mart)}/{month.dataset}_{mart.name}_{month.month}.parquet"
-
-
-def _source(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> tuple[str, frozenset[str]]:
-    """The FROM clause over files, and the columns that at least one of them has."""
-    if not files:
-        return "WHERE false", frozenset()
-    # By name: files that were cleaned before a column was known do not have it, and show NULL.
-    source = f"FROM {parquet_scan(*files, union_by_name=True)}"
-    described = connection.execute(f"DESCRIBE SELECT * {source}").fetchall()
-    return source, frozenset(str(row[0]) for row in described)
-
-
-def _selected(column: Column, present: frozenset[str] | None) -> str:
-    name = identifier(column.name)
-    found = present is None or column.name in present
-    return f"CAST({name if found else 'NULL'} AS {column.type.to_query}) AS {name}"
-
-
-def _comment(dataset: Dataset) -> str:
-    return f"{dataset.description} A view over the lake: one Parquet file a month."
+_ALIAS = "theirs"

@@ -1,6 +1,6 @@
 """The warehouse of the ``local`` target: a DuckDB file with views over the lake's Parquet.
 
-Belongs here: the catalogue file and how it is replaced. Not here: the SQL of its views (``catalogue.py``); trips, which
+Belongs here: the catalogue file and how it is replaced. Not here: the SQL of its views (``lake_views.py``); trips, which
 are in the lake; the versions of the lake's files that the views name, and how long they are kept (``versions.py``).
 
 The file is a catalogue of a few hundred kilobytes. Its views list the version of each month that they show. When a
@@ -43,7 +43,7 @@ from taxi_assets.steps.files.formats import parquet_rows
 from taxi_assets.steps.files.interrupts import interruptible, stopped_by
 from taxi_assets.steps.files.sql import identifier, literal
 from taxi_assets.steps.lake.lake import clean_name
-from taxi_assets.steps.warehouse.catalogue import create_views
+from taxi_assets.steps.warehouse.lake_views import create_views
 from taxi_assets.steps.warehouse.versions import GRACE, Catalogues, FileVersions
 from taxi_assets.steps.warehouse.warehouse import ZONES_NAME, CleanObject, WarehouseMonth
 from taxi_assets.text import shown
