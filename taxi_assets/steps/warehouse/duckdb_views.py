@@ -1,7 +1,8 @@
 """The warehouse of the ``local`` target: a DuckDB file with views over the lake's Parquet.
 
-Belongs here: the catalogue file and how it is replaced. Not here: the SQL of its views (``lake_views.py``); trips, which
-are in the lake; the versions of the lake's files that the views name, and how long they are kept (``versions.py``).
+Belongs here: the catalogue file and how it is replaced. Not here: the SQL of its views (``lake_views.py``); trips,
+which are in the lake; the versions of the lake's files that the views name, and how long they are kept
+(``versions.py``).
 
 The file is a catalogue of a few hundred kilobytes. Its views list the version of each month that they show. When a
 month is loaded again, a new catalogue is made beside the old one, compared, and renamed over it, so nobody waits for
