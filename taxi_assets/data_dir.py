@@ -58,6 +58,11 @@ class DataDir:
         return self.root / "warehouse.duckdb"
 
     @property
+    def report(self) -> Path:
+        """The page of ``report/overview``."""
+        return self.root / "report" / "overview.html"
+
+    @property
     def landing(self) -> Path:
         """Files dropped here by a person become runs of their month."""
         return self.root / "landing"

@@ -34,6 +34,7 @@ from taxi_assets.orchestration.assets.lake import lake_asset
 from taxi_assets.orchestration.assets.marts import mart_asset
 from taxi_assets.orchestration.assets.postgres import postgres_asset
 from taxi_assets.orchestration.assets.raw import raw_asset
+from taxi_assets.orchestration.assets.report import report_asset
 from taxi_assets.orchestration.assets.warehouse import warehouse_asset
 from taxi_assets.orchestration.assets.zones import zone_assets
 from taxi_assets.orchestration.automation.everything import alerts_of, automation
@@ -62,7 +63,8 @@ def build_defs(settings: Settings, **resource_overrides: object) -> Definitions:
             for make in (raw_asset, clean_asset, postgres, lake_asset, warehouse_asset)
         ]
         assets += zone_assets()
-        assets += [mart_asset(mart, months_per_run) for mart in MARTS.values()] if with_marts else []
+        if with_marts:
+            assets += [*(mart_asset(mart, months_per_run) for mart in MARTS.values()), report_asset()]
     return Definitions(
         assets=assets,
         asset_checks=[

@@ -119,6 +119,7 @@ def _sums() -> tuple[Column, ...]:
         *summed,
         replace(_TOLLS, description=f"Sum. {_TOLLS.description}"),
         replace(_TOTAL, description=f"Sum. {_TOTAL.description}"),
+        Column("priced_trips", ColumnType.COUNT, "Trips that have a fare, of whatever amount: divide fares by these."),
         Column(
             "tipped_trips",
             ColumnType.COUNT,

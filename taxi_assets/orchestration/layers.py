@@ -46,6 +46,9 @@ MARTS = Layer("marts", pool="warehouse")
 """After all of them, and no layer of a dataset: a month of it is over all services, so that it is never in one run with
 their months, which begin at different times, and it follows them by a condition of its own."""
 
+REPORT = Layer("report")
+"""After the marts: what is made of all of them at once, without months."""
+
 LAYERS: Mapping[str, Layer] = {layer.name: layer for layer in (RAW, CLEAN, POSTGRES, LAKE, WAREHOUSE)}
 """By name, in the order in which a month goes through them."""
 

@@ -61,6 +61,15 @@ def follow_warehouse() -> Condition:
     was ever made of, as after an upgrade. Not while a service is on its way there, whose month would ask again; a
     service whose month failed holds the others up no longer than it was in progress.
     """
+    return _follow_any("follow the warehouse")
+
+
+def follow_marts() -> Condition:
+    """When to make the page again: once for all that changed in the marts, when none of them is on its way any more."""
+    return _follow_any("follow the marts")
+
+
+def _follow_any(label: str) -> Condition:
     changed = dg.AutomationCondition.any_deps_match(dg.AutomationCondition.newly_updated())
     # A month that changes between a request and the next tick is asked for again: the run may have read it before.
     requested = dg.AutomationCondition.newly_requested() & ~changed
@@ -75,7 +84,7 @@ def follow_warehouse() -> Condition:
         & ~dg.AutomationCondition.any_deps_match(dg.AutomationCondition.will_be_requested())
         & ~dg.AutomationCondition.any_deps_in_progress()
         & ~dg.AutomationCondition.in_progress()
-    ).with_label("follow the warehouse")
+    ).with_label(label)
 
 
 def _stopped_at(layer: Layer) -> Condition:

@@ -12,7 +12,7 @@ from dagster import EnvVar
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.orchestration.automation.alerts import Alerts, alert_on_failure, daily_summary, report_failed_months
 from taxi_assets.orchestration.automation.conditions import follow_upstream_sensor
-from taxi_assets.orchestration.automation.jobs import BUILD_MARTS, LOAD_JOBS, LOAD_ZONES, load_everything
+from taxi_assets.orchestration.automation.jobs import BUILD_MARTS, LOAD_JOBS, LOAD_ZONES, MAKE_REPORT, load_everything
 from taxi_assets.orchestration.automation.landing import landing_sensor
 from taxi_assets.orchestration.automation.new_months import new_months_sensor
 from taxi_assets.orchestration.automation.outages import after_outages
@@ -28,6 +28,7 @@ def automation(settings: Settings) -> dict[str, Any]:
             *LOAD_JOBS.values(),
             LOAD_ZONES,
             BUILD_MARTS,
+            MAKE_REPORT,
             load_everything,
             purge_raw_files,
             prune_run_history,

@@ -14,7 +14,7 @@ from taxi_assets.datasets.zones import TAXI_ZONE_SHAPES, TAXI_ZONES
 from taxi_assets.orchestration import names
 from taxi_assets.orchestration.automation.backfills import request_backfill
 from taxi_assets.orchestration.dagster_internals.runs import UnresolvedAssetJobDefinition
-from taxi_assets.orchestration.layers import MARTS
+from taxi_assets.orchestration.layers import MARTS, REPORT
 
 
 def _load_job(dataset: Dataset) -> UnresolvedAssetJobDefinition:
@@ -47,6 +47,13 @@ BUILD_MARTS = dg.define_asset_job(
     description="The marts of the chosen months, over all services, from the warehouse. They follow it by themselves; "
     "this makes them at once.",
     tags={names.DATASET: MARTS.name},
+)
+
+
+MAKE_REPORT = dg.define_asset_job(
+    "make_report",
+    dg.AssetSelection.groups(REPORT.name),
+    description="The page of everything that is loaded. It follows the marts by itself; this makes it at once.",
 )
 
 

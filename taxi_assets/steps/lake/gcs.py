@@ -41,7 +41,12 @@ READ_BYTES = 1024 * 1024
 FOOTER_CHUNK_BYTES = 256 * 1024
 """Enough for the Parquet footer of a month in one request."""
 
-_CONTENT_TYPES = {".parquet": "application/vnd.apache.parquet", ".gz": "application/gzip", ".csv": "text/csv"}
+_CONTENT_TYPES = {
+    ".parquet": "application/vnd.apache.parquet",
+    ".gz": "application/gzip",
+    ".csv": "text/csv",
+    ".html": "text/html; charset=utf-8",
+}
 SHA256 = "sha256"
 """In the metadata of every object that this project has ever written; one without it is somebody else's."""
 

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from taxi_assets.data_dir import published_atomically, remove_leftovers
-from taxi_assets.datasets.marts import SCHEMA, Mart
+from taxi_assets.datasets.marts import MARTS, SCHEMA, Mart
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
+from taxi_assets.datasets.zones import TAXI_ZONES
 from taxi_assets.errors import CountMismatchError, NotMaterializedError
 from taxi_assets.steps.files.disk import disk_errors_explained
 from taxi_assets.steps.files.duckdb_connection import errors_explained, working_connection
@@ -93,6 +94,16 @@ class DuckDbMarts:
         table = f"{SCHEMA}.{identifier(mart.name)}"
         sql = f"SELECT sum({identifier(column)}) FROM {table} WHERE service = ? AND file_month = ?"
         return self._warehouse.value(mart_part_name(mart, month), sql, [month.dataset, month.first_day])
+
+    def ask(self, sql: str) -> list[tuple[Any, ...]]:
+        """The rows of a query over whole marts, as readers of the warehouse see them.
+
+        Raises:
+            BrokenFileError: A part cannot be read.
+            StoreUnavailableError: Somebody has the catalogue open for writing, or removed files meanwhile.
+        """
+        tables = {name: f"{SCHEMA}.{identifier(name)}" for name in MARTS}
+        return self._warehouse.rows(SCHEMA, sql.format(**tables, **{TAXI_ZONES.name: identifier(TAXI_ZONES.name)}))
 
     def _made(self, mart: Mart, facts: MonthFacts, clean: Path, path: Path) -> MartPart:
         with errors_explained(clean, path.parent, advice=_ADVICE), working_connection(path) as connection:

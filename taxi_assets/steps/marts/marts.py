@@ -7,7 +7,7 @@ services (``build.py``), columns (``taxi_assets/datasets/marts.py``).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from taxi_assets.datasets.marts import Mart
 from taxi_assets.datasets.months import TripMonth
@@ -48,4 +48,13 @@ class MartStore(Protocol):
 
     def total(self, mart: Mart, month: TripMonth, column: str) -> float | None:
         """Sum of a column over the rows of a month; None when there are no values."""
+        ...
+
+    def ask(self, sql: str) -> list[tuple[Any, ...]]:
+        """The rows of a query over whole marts.
+
+        Args:
+            sql: In words that every store reads alike. In braces stand the marts, and the lookup of zones:
+                ``SELECT SUM(trips) FROM {zone_hours}``, ``{taxi_zones}``.
+        """
         ...

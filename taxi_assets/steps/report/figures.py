@@ -1,7 +1,7 @@
 """What the page tells, as numbers: sums of trips by month, zone and hour, and what became of each published file.
 
-Belongs here: the figures, how they add up, and the averages that may be taken of them. Not here: how they are drawn
-(``charts.py``, ``places.py``, ``page.py``).
+Belongs here: the figures, how they add up, and the averages that may be taken of them. Not here: where they are read
+(``read.py``) and how they are drawn (``charts.py``, ``places.py``, ``page.py``).
 """
 
 from __future__ import annotations

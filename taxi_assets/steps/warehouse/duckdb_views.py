@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import duckdb
 from filelock import FileLock, Timeout
@@ -233,6 +233,11 @@ class DuckDbWarehouse:
 
     def value(self, name: str, sql: str, parameters: list[object] | None = None) -> float | None:
         """The one value that a query gives; ``name`` is the file of the lake that it is about."""
+        found = self.rows(name, sql, parameters)
+        return found[0][0] if found else None
+
+    def rows(self, name: str, sql: str, parameters: list[object] | None = None) -> list[tuple[Any, ...]]:
+        """What a query gives; ``name`` is the file or folder of the lake that it is about."""
         with disk_errors_explained(str(self._catalogue), self._catalogue.parent):
             if not self._catalogue.is_file():
                 self.refresh()
@@ -251,8 +256,7 @@ class DuckDbWarehouse:
                     ) from error
             connection.execute("USE catalogue")
             with self._errors(str(self._lake / name)):
-                row = connection.execute(sql, parameters or []).fetchone()
-        return None if row is None else row[0]
+                return connection.execute(sql, parameters or []).fetchall()
 
     @contextmanager
     def _errors(self, place: str) -> Generator[None]:

@@ -15,6 +15,7 @@ from taxi_assets.steps.report.figures import Figures, total
 from taxi_assets.steps.report.page import render
 from taxi_assets.steps.report.places import draw
 from taxi_assets_tests.support.browser import browser
+from taxi_assets_tests.support.page_tables import rows
 from taxi_assets_tests.support.report_figures import every_month, made_figures
 
 __all__ = ["browser"]
@@ -46,15 +47,6 @@ def opened(browser: Browser, html: Path) -> Iterator[Page]:
         page.goto(html.as_uri())
         expect(page.locator("html[data-ready]")).to_have_count(1)
         yield page
-
-
-def rows(page: Page, table: str) -> list[list[str]]:
-    """The cells of a table, shown or folded away."""
-    found: Any = page.evaluate(
-        "name => [...document.getElementById(name).tBodies[0].rows].map(row => [...row.cells].map(c => c.textContent))",
-        table,
-    )
-    return found
 
 
 def test_no_request_leaves_the_page_and_no_program_but_its_own_runs(browser: Browser, html: Path) -> None:

@@ -12,10 +12,12 @@ import pytest
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.marts import ZONE_PAIRS
 from taxi_assets.datasets.registry import DATASETS
+from taxi_assets.datasets.zones import TAXI_ZONE_SHAPES
 from taxi_assets.errors import BrokenFileError, LayoutError, SourceUnavailableError, TaxiAssetsError
 from taxi_assets.orchestration import names
 from taxi_assets.orchestration.assets.marts import mart_asset
 from taxi_assets.orchestration.assets.materialize import materialize_months
+from taxi_assets.orchestration.assets.report import report_asset
 from taxi_assets.orchestration.assets.trip_asset import trip_asset
 from taxi_assets.orchestration.automation.conditions import SENSOR
 from taxi_assets.orchestration.dagster_internals.runs import (
@@ -24,7 +26,7 @@ from taxi_assets.orchestration.dagster_internals.runs import (
     PARTITION_NAME_TAG,
     SENSOR_NAME_TAG,
 )
-from taxi_assets.orchestration.layers import LAYERS, MARTS, WAREHOUSE
+from taxi_assets.orchestration.layers import LAYERS, MARTS, RAW, WAREHOUSE
 from taxi_assets.orchestration.partitions import months_of
 
 pytestmark = pytest.mark.slow
@@ -457,3 +459,80 @@ def test_months_that_were_there_before_there_were_marts_get_theirs(marts: Marts)
     marts.load("green", "2019-03")
     assert marts.tick() == {"2010-01", "2019-03"}
     assert marts.tick() == set()
+
+
+class Pages:
+    """Stand-ins for the marts and for the page that follows them."""
+
+    def __init__(self, instance: dg.DagsterInstance) -> None:
+        self.instance = instance
+        self._cursor = None
+        made = report_asset()
+        self.key = made.key
+
+        def stand_in(key: dg.AssetKey) -> dg.AssetsDefinition:
+            @dg.asset(key=key, partitions_def=months_of(YELLOW) if key.path[0] == MARTS.name else None)
+            def _stand_in() -> None: ...
+
+            return _stand_in
+
+        @dg.asset(
+            key=made.key,
+            deps=list(made.get_asset_spec().deps),
+            automation_condition=made.get_asset_spec().automation_condition,
+        )
+        def page() -> None: ...
+
+        self.defs = dg.Definitions([*(stand_in(dep.asset_key) for dep in made.get_asset_spec().deps), page])
+
+    def make(self, key: dg.AssetKey, month: str | None = None) -> None:
+        self.defs.resolve_implicit_global_asset_job_def().execute_in_process(
+            asset_selection=[key], partition_key=month, instance=self.instance, run_config=QUIET
+        )
+
+    def begin(self, key: dg.AssetKey, month: str) -> dg.DagsterRun:
+        """A run of a mart that has begun and not ended."""
+        return self.instance.create_run_for_job(
+            self.defs.resolve_implicit_global_asset_job_def(),
+            status=dg.DagsterRunStatus.STARTED,
+            tags={PARTITION_NAME_TAG: month},
+            asset_selection=frozenset({key}),
+        )
+
+    def tick(self) -> int:
+        result = dg.evaluate_automation_conditions(defs=self.defs, instance=self.instance, cursor=self._cursor)
+        self._cursor = result.cursor
+        return result.total_requested
+
+
+@pytest.fixture
+def pages() -> Iterator[Pages]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Pages(instance)
+
+
+def test_the_page_follows_marts_of_any_month_and_shapes_once(pages: Pages) -> None:
+    assert pages.tick() == 0
+    pages.make(MARTS.key("zone_hours"), "2012-05")
+    pages.make(MARTS.key("months"), "2019-03")
+    assert pages.tick() == 1
+    assert pages.tick() == 0
+    pages.make(pages.key)
+    assert pages.tick() == 0
+    pages.make(RAW.key(TAXI_ZONE_SHAPES))
+    assert pages.tick() == 1
+
+
+def test_marts_that_were_there_before_there_was_a_page_get_one(pages: Pages) -> None:
+    pages.make(MARTS.key("months"), "2019-03")
+    assert pages.tick() == 1
+    assert pages.tick() == 0
+
+
+def test_the_page_waits_while_a_mart_is_on_its_way(pages: Pages) -> None:
+    pages.tick()
+    run = pages.begin(MARTS.key("zone_pairs"), "2019-04")
+    pages.make(MARTS.key("zone_hours"), "2019-04")
+    assert pages.tick() == 0
+    pages.instance.report_run_failed(run)
+    assert pages.tick() == 1

@@ -33,7 +33,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
 def test_jobs_are_named_for_what_they_load_or_remove() -> None:
     assert {name for name in REPOSITORY.job_names if not name.startswith("__")} == {
         "load_yellow", "load_green", "load_fhv", "load_fhvhv", "load_everything", "load_taxi_zones", "build_marts",
-        "purge_raw_files", "prune_run_history", "report_failed_months",
+        "make_report", "purge_raw_files", "prune_run_history", "report_failed_months",
     }  # fmt: skip
 
 

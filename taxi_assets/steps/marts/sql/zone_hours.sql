@@ -14,6 +14,7 @@ SELECT
     SUM(tip) AS tip,
     SUM(tolls) AS tolls,
     SUM(total) AS total,
+    COUNT(fare) AS priced_trips,
     COUNT(CASE WHEN tip_recorded AND fare > 0 THEN 1 END) AS tipped_trips,
     SUM(CASE WHEN tip_recorded AND fare > 0 THEN fare END) AS tipped_fare,
     SUM(CASE WHEN tip_recorded AND fare > 0 THEN tip END) AS tipped_tip,
