@@ -47,6 +47,11 @@ class DataDir:
         """
         return self.rejected(month).with_suffix(".given-up.parquet")
 
+    def held_back(self, month: TripMonth) -> tuple[Path, Path]:
+        """Trips and rejected lines of a version that a check held back, to look at until the month is clean again."""
+        rejected = self.rejected(month)
+        return rejected.with_suffix(".held-back.parquet"), rejected.with_suffix(".held-back-lines.parquet")
+
     @property
     def lake(self) -> Path:
         """The lake of the ``local`` target, laid out like the bucket of the ``gcp`` target."""

@@ -10,6 +10,7 @@ which ``taxi_assets/orchestration/assets/failures.py`` decides.
     │   ├── NotPublishedError      the source: a month that it does not have, or does not give
     │   ├── BrokenFileError        contents of a file: raw, clean, lake, landing
     │   ├── LayoutError            columns of a file or a table: clean, postgres, warehouse, landing
+    │   ├── CheckFailedError       a month that a check holds back: every layer
     │   ├── CountMismatchError     rows between two stages: clean, postgres, lake, warehouse
     │   ├── StorageFullError       a disk: raw, clean, lake, warehouse, postgres
     │   ├── StoreAccessError       a store that cannot be used as it is set up: postgres, lake, warehouse, Google's
@@ -60,6 +61,10 @@ class BrokenFileError(PermanentError):
 
 class LayoutError(PermanentError):
     """The columns of a file do not fit its dataset: unknown, missing, or those of another dataset."""
+
+
+class CheckFailedError(PermanentError):
+    """A check that blocks failed for a month: it goes no further, and the layers that follow keep what they have."""
 
 
 class CountMismatchError(PermanentError):

@@ -120,5 +120,11 @@ class _StandIn:
         self.op_execution_context = self
         self.selected_asset_check_keys = _Everything()
 
+        self.asset_key = AssetKey("none")
+        self.instance = SimpleNamespace(fetch_materializations=lambda *_, **__: SimpleNamespace(records=[]))
+
     def add_asset_metadata(self, *_: object, **__: object) -> None:
+        """Dagster would record it."""
+
+    def log_event(self, _: object) -> None:
         """Dagster would record it."""

@@ -31,6 +31,9 @@ REASON = "reason"
 FAILURE = "failure"
 """``passing`` or ``permanent`` on a run with a step that failed: whether the same might go well another time."""
 
+ACCEPT = "accept"
+"""Names of blocking checks, by comma, whose failure a person accepts in this run: they warn."""
+
 # Tags of runs for automation alone.
 
 _HIDDEN = ".dagster/taxi."

@@ -6,7 +6,9 @@ for, and asking a source.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from dagster import BackfillPolicy, MonthlyPartitionsDefinition
@@ -14,6 +16,7 @@ from dagster import BackfillPolicy, MonthlyPartitionsDefinition
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import months_between, shift_month
 from taxi_assets.datasets.registry import DATASETS
+from taxi_assets.orchestration.layers import MARTS
 
 TIMEZONE = "America/New_York"
 """TLC's own clock: partitions begin and schedules fire by it."""
@@ -21,6 +24,28 @@ TIMEZONE = "America/New_York"
 SHORTEST_LAG = timedelta(days=47)
 """From the last day of a month to the date of its file: 47 to 62 days for the files of 2023-01 to 2024-05, 93 for one
 of fhv."""
+
+
+class HasMonths(Protocol):
+    """What months are of: a dataset, or the marts."""
+
+    @property
+    def name(self) -> str:
+        """Stands before the month in what people read, and in the run's tag ``dataset``."""
+        ...
+
+    @property
+    def table(self) -> str:
+        """Last part of the keys of its assets."""
+        ...
+
+
+@dataclass(frozen=True)
+class MartMonths:
+    """The months of a mart, as loops and checks take them."""
+
+    table: str
+    name: str = MARTS.name
 
 
 def months_of(dataset: Dataset) -> MonthlyPartitionsDefinition:

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
+from types import SimpleNamespace
 
 import psycopg
 import pytest
+from dagster import AssetCheckKey, AssetKey
 
 from taxi_assets.datasets.months import TripMonth
+from taxi_assets.orchestration.checks import raw as checks_of_raw
+from taxi_assets.steps.files.clean_file import clean_rows
+from taxi_assets.steps.files.formats import parquet_rows
 from taxi_assets.steps.files.raw_file import read_raw
 from taxi_assets_tests.support.graph_runs import LAYERS, Graph
 
 MONTHS = ("2019-01", "2019-02", "2019-03")
+ALL = ("raw", "clean", "postgres", "lake", "warehouse")
 
 
 @pytest.fixture
@@ -46,20 +52,25 @@ def test_a_batch_of_months_lands_with_figures_for_each(graph: Graph, dataset: st
         assert all(layer["seconds"] >= 0 for layer in (raw, clean, postgres))
 
 
-def test_every_check_passes_or_warns_on_months_as_published(graph: Graph) -> None:
-    graph.run("yellow", MONTHS[0], MONTHS[-1])
+def test_every_month_has_verdicts_of_its_own(graph: Graph) -> None:
+    graph.run("yellow", MONTHS[0], MONTHS[1])
+    graph.run("yellow", MONTHS[2])
     for layer, name in (
+        ("raw", "no_rows_missing"),
         ("clean", "every_line_accounted_for"),
         ("clean", "contents_as_registered"),
         ("postgres", "rows_equal_clean"),
         ("postgres", "totals_equal_clean"),
     ):
-        evaluation = graph.check(layer, "yellow", name)
-        assert evaluation.passed, (name, evaluation.description)
-        assert evaluation.metadata["months checked"].value == 3
-    oddities = graph.check("clean", "yellow", "oddities")
-    assert not oddities.passed
-    assert oddities.severity.value == "WARN"
+        assert graph.verdicts(layer, "yellow", name) == dict.fromkeys(MONTHS, "SUCCEEDED"), name
+    for month in MONTHS:
+        evaluation = graph.check("clean", "yellow", "every_line_accounted_for", month)
+        assert f"| {month} | yes | 500 |" in evaluation.metadata["months"].value
+        assert evaluation.description == "as expected"
+    # The trips are synthetic, and public.taxi_zones is not there.
+    assert graph.check("raw", "yellow", "no_rows_missing", MONTHS[0]).description.startswith("not compared: ")
+    assert "taxi_zones is not there" in graph.check("postgres", "yellow", "zones_are_known", MONTHS[0]).description
+    assert graph.check("clean", "yellow", "oddities", MONTHS[0]).severity.value == "WARN"
 
 
 def test_a_second_run_changes_nothing(graph: Graph) -> None:
@@ -114,23 +125,106 @@ def test_one_bad_month_fails_alone_and_the_others_are_materialized(tmp_path: Pat
     assert not [event for event in result.all_events if event.event_type_value == "STEP_UP_FOR_RETRY"]
 
 
-def test_a_month_that_lost_too_much_blocks_postgres_and_a_small_loss_warns(tmp_path: Path, postgres: str) -> None:
-    source = folder_with(tmp_path, {"2019-01": trips("2019-01", 1, rows=200), "2019-02": trips("2019-02", 2)})
-    bad = gzip.decompress(trips("2019-01", 1, rows=200)) + b"bad\n"
-    folder_with(tmp_path, {"2019-01": gzip.compress(bad)})
+def test_a_month_that_lost_too_much_fails_alone_and_is_as_it_was_in_every_layer(tmp_path: Path, postgres: str) -> None:
+    """Also in the layers that follow, when these are materialized by themselves; and the others of its batch go on."""
+    months = {month: trips(month, total) for month, total in (("2019-01", 1), ("2019-02", 2), ("2019-03", 3))}
+    source = folder_with(tmp_path, months)
+    graph = Graph(tmp_path / "data", postgres, taxi_source=str(source))
+    assert graph.run("yellow", *MONTHS[::2], layers=ALL).success
+    old = graph.metadata("clean", "yellow", "2019-02")["content id"]
+
+    bad = gzip.decompress(trips("2019-02", 20, rows=9)) + b"bad\nbad\n"
+    folder_with(tmp_path, {month: trips(month, 10, rows=5) for month in MONTHS} | {"2019-02": gzip.compress(bad)})
+    result = graph.run("yellow", *MONTHS[::2], layers=ALL)
+    assert not result.success
+    [failure] = [event for event in result.all_events if event.event_type_value == "STEP_FAILURE"]
+    told = failure.step_failure_data.user_failure_data
+    assert list(told.metadata) == ["2019-02"]
+    assert "the check losses: lost: 2 lines rejected (18.18%" in told.description
+    assert graph.verdicts("clean", "yellow", "losses") == {
+        "2019-01": "SUCCEEDED",
+        "2019-02": "FAILED",
+        "2019-03": "SUCCEEDED",
+    }
+    losses = graph.check("clean", "yellow", "losses", "2019-02")
+    assert (losses.severity.value, losses.blocking) == ("ERROR", True)
+    assert graph.check("clean", "yellow", "losses", "2019-01").description == "as expected"
+
+    data_dir, month = graph.settings.data_dir, TripMonth("yellow", "2019-02")
+    held_back, lines = data_dir.held_back(month)
+    assert (clean_rows(month, data_dir), parquet_rows(held_back), parquet_rows(lines)) == (3, 9, 2)
+    # As the automation does it.
+    for good in ("2019-01", "2019-03"):
+        assert graph.run("yellow", good, layers=ALL[1:]).success
+    for layer in ("postgres", "warehouse"):
+        graph.run("yellow", "2019-02", layers=[layer])
+    assert rows_by_month(postgres, "yellow_tripdata") == {"2019-01": 5, "2019-02": 3, "2019-03": 5}
+    assert graph.metadata("clean", "yellow", "2019-02")["content id"] == old
+
+    folder_with(tmp_path, {"2019-02": trips("2019-02", 30, rows=7)})
+    assert graph.run("yellow", "2019-02", layers=ALL).success
+    assert rows_by_month(postgres, "yellow_tripdata") == {"2019-01": 5, "2019-02": 7, "2019-03": 5}
+    assert graph.verdicts("clean", "yellow", "losses") == dict.fromkeys(MONTHS, "SUCCEEDED")
+    assert not held_back.exists()
+
+
+def test_a_small_loss_warns_and_a_large_one_can_be_accepted(tmp_path: Path, postgres: str) -> None:
+    small = gzip.decompress(trips("2019-01", 1, rows=200)) + b"bad\n"
+    large = gzip.decompress(trips("2019-02", 1)) + b"bad\nbad\n"
+    source = folder_with(tmp_path, {"2019-01": gzip.compress(small), "2019-02": gzip.compress(large)})
+    graph = Graph(tmp_path / "data", postgres, taxi_source=str(source))
+    assert not graph.run("yellow", "2019-01", "2019-02").success
+    losses = graph.check("clean", "yellow", "losses", "2019-01")
+    assert (losses.passed, losses.severity.value) == (False, "WARN")
+    assert "lost: 1 lines rejected (0.50%" in losses.description
+    told = graph.check("clean", "yellow", "losses", "2019-02").description
+    assert "more than 1% of the lines, so the month goes no further" in told
+    assert "with the tag accept: losses" in told
+
+    assert graph.run("yellow", "2019-02", tags={"accept": "losses"}).success
+    losses = graph.check("clean", "yellow", "losses", "2019-02")
+    assert (losses.passed, losses.severity.value) == (False, "WARN")
+    assert rows_by_month(postgres, "yellow_tripdata") == {"2019-02": 3}
+
+
+def test_a_raw_file_with_too_few_rows_does_not_take_the_place_of_the_one_before(
+    tmp_path: Path, postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    months = {"2019-01": trips("2019-01", 1), "2019-02": trips("2019-02", 2)}
+    source = folder_with(tmp_path, months)
     graph = Graph(tmp_path / "data", postgres, taxi_source=str(source))
     assert graph.run("yellow", "2019-01", "2019-02").success
-    losses = graph.check("clean", "yellow", "losses")
-    assert (losses.passed, losses.severity.value) == (False, "WARN")
-    assert "yellow 2019-01: lost: 1 lines rejected (0.50%" in losses.description
-    assert "2019-02:" not in losses.description
-
-    folder_with(tmp_path, {"2019-02": gzip.compress(gzip.decompress(trips("2019-02", 2)) + b"bad\nbad\n")})
+    # As if the folder were the publisher's.
+    monkeypatch.setattr(checks_of_raw, "COURSE_RELEASES", SimpleNamespace(base=str(source)))
+    monkeypatch.setattr(checks_of_raw, "expected_rows", lambda *_: (3, "confirmed"))
+    before = read_raw(TripMonth("yellow", "2019-01"), graph.settings.data_dir)
+    folder_with(tmp_path, {"2019-01": trips("2019-01", 1, rows=2)})
     assert not graph.run("yellow", "2019-01", "2019-02").success
-    losses = graph.check("clean", "yellow", "losses")
-    assert (losses.passed, losses.severity.value) == (False, "ERROR")
-    assert "yellow 2019-02: lost: 2 lines rejected (40.00%" in losses.description
-    assert "more than 1% of the lines, so nothing downstream is made of it" in losses.description
+    assert read_raw(TripMonth("yellow", "2019-01"), graph.settings.data_dir) == before
+    assert graph.verdicts("raw", "yellow", "no_rows_missing") == {"2019-01": "FAILED", "2019-02": "SUCCEEDED"}
+    assert list(graph.settings.data_dir.raw_dir("yellow").glob(".*.partial")) == []
+
+
+def test_checks_that_are_executed_by_themselves_look_at_every_month(graph: Graph) -> None:
+    graph.run("yellow", MONTHS[0], MONTHS[-1])
+    with psycopg.connect(graph.conninfo) as connection:
+        connection.execute(
+            "DELETE FROM yellow_tripdata WHERE file_month = '2019-02-01' AND ctid IN "
+            "(SELECT ctid FROM yellow_tripdata WHERE file_month = '2019-02-01' LIMIT 1)"
+        )
+    keys = [AssetCheckKey(AssetKey(["postgres", "yellow_tripdata"]), "rows_equal_clean")]
+    job = graph.defs.get_repository_def().get_implicit_global_asset_job_def()
+    alone = job.get_subset(asset_check_selection=set(keys), asset_selection=set())
+    assert not alone.execute_in_process(instance=graph.instance, raise_on_error=False).success
+    assert graph.verdicts("postgres", "yellow", "rows_equal_clean") == {
+        "2019-01": "SUCCEEDED",
+        "2019-02": "FAILED",
+        "2019-03": "SUCCEEDED",
+    }
+    together = graph.check("postgres", "yellow", "rows_equal_clean")
+    assert not together.passed
+    assert "yellow 2019-02: postgres has" in together.description
+    assert "2019-01" not in together.description
 
 
 def test_a_bad_new_edition_keeps_the_old_month_in_every_layer(tmp_path: Path, postgres: str) -> None:
@@ -175,8 +269,8 @@ def test_values_changed_by_a_person_are_told_and_go_with_the_month(graph: Graph)
             "WHERE ctid IN (SELECT ctid FROM yellow_tripdata LIMIT 1)"
         )
     assert not graph.run("yellow", "2019-01", layers=["postgres"]).success
-    assert graph.check("postgres", "yellow", "rows_equal_clean").passed
-    told = graph.check("postgres", "yellow", "totals_equal_clean")
+    assert graph.check("postgres", "yellow", "rows_equal_clean", "2019-01").passed
+    told = graph.check("postgres", "yellow", "totals_equal_clean", "2019-01")
     assert not told.passed
     assert "values were changed there" in (told.description or "")
 
@@ -184,7 +278,7 @@ def test_values_changed_by_a_person_are_told_and_go_with_the_month(graph: Graph)
     with psycopg.connect(graph.conninfo) as connection:
         connection.execute("DELETE FROM yellow_tripdata WHERE file_month = '2019-01-01'")
     assert graph.run("yellow", "2019-01", layers=["postgres"]).success
-    assert graph.check("postgres", "yellow", "totals_equal_clean").passed
+    assert graph.check("postgres", "yellow", "totals_equal_clean", "2019-01").passed
 
 
 def test_a_manifest_that_was_edited_blocks_postgres(graph: Graph) -> None:

@@ -8,6 +8,8 @@ from taxi_assets.orchestration.assets.inputs import Inputs
 from taxi_assets.orchestration.assets.materialize import Metadata, Progress, materialize_months
 from taxi_assets.orchestration.assets.metadata import clean_metadata
 from taxi_assets.orchestration.assets.trip_asset import trip_asset
+from taxi_assets.orchestration.checks.clean import clean_functions
+from taxi_assets.orchestration.checks.verdicts import Verdicts
 from taxi_assets.orchestration.layers import CLEAN
 from taxi_assets.orchestration.resources.lake import LakeResource
 from taxi_assets.orchestration.resources.local_files import LocalFiles
@@ -27,15 +29,19 @@ def clean_asset(dataset: Dataset, months_per_run: int) -> AssetsDefinition:
     def clean(context: AssetExecutionContext, files: LocalFiles, lake: LakeResource) -> None:
         from taxi_assets.steps.clean.clean import clean_month
 
-        inputs = Inputs(context, files, lake)
+        inputs, verdicts = Inputs(context, files, lake), Verdicts(context)
 
         def clean_one(month: TripMonth, progress: Progress) -> Metadata:
             raw = inputs.raw(month, progress)
             cleaned = clean_month(
-                raw, files.data_dir, ignore=files.ignore, on_progress=progress("raw file read", "bytes")
+                raw,
+                files.data_dir,
+                ignore=files.ignore,
+                judge=lambda made: verdicts.judge(month, clean_functions(dataset, lambda _: raw, lambda _: made)),
+                on_progress=progress("raw file read", "bytes"),
             )
             return clean_metadata(cleaned, dataset, month)
 
-        materialize_months(context, dataset, clean_one)
+        materialize_months(context, dataset, clean_one, verdicts)
 
     return clean

@@ -8,6 +8,8 @@ from taxi_assets.orchestration.assets.inputs import Inputs
 from taxi_assets.orchestration.assets.materialize import Metadata, Progress, materialize_months
 from taxi_assets.orchestration.assets.metadata import lake_metadata
 from taxi_assets.orchestration.assets.trip_asset import trip_asset
+from taxi_assets.orchestration.checks.stores import lake_functions
+from taxi_assets.orchestration.checks.verdicts import Verdicts
 from taxi_assets.orchestration.layers import LAKE
 from taxi_assets.orchestration.resources.lake import LakeResource
 from taxi_assets.orchestration.resources.local_files import LocalFiles
@@ -26,13 +28,15 @@ def lake_asset(dataset: Dataset, months_per_run: int) -> AssetsDefinition:
         kinds={"lake", "parquet"},
     )
     def lake_(context: AssetExecutionContext, lake: LakeResource, files: LocalFiles) -> None:
-        inputs = Inputs(context, files, lake)
+        inputs, verdicts = Inputs(context, files, lake), Verdicts(context)
 
         def copy(month: TripMonth, progress: Progress) -> Metadata:
             raw, clean = inputs.raw(month, progress), inputs.clean(month, progress)
-            on_progress = progress("copied to the lake", "bytes")
-            return lake_metadata(copy_month(raw, clean, lake.open(), on_progress=on_progress))
+            opened = lake.open()
+            copied = copy_month(raw, clean, opened, on_progress=progress("copied to the lake", "bytes"))
+            verdicts.judge(month, lake_functions(dataset, opened, files.data_dir))
+            return lake_metadata(copied)
 
-        materialize_months(context, dataset, copy)
+        materialize_months(context, dataset, copy, verdicts)
 
     return lake_

@@ -1,6 +1,5 @@
 """marts: one month over all services of a table that answers a common question, from the warehouse."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from dagster import AssetDep, AssetExecutionContext, AssetsDefinition, TimeWindowPartitionMapping, asset
@@ -12,19 +11,13 @@ from taxi_assets.orchestration.assets.materialize import Metadata, Progress, mat
 from taxi_assets.orchestration.assets.metadata import lookup_schema, mart_metadata
 from taxi_assets.orchestration.assets.trip_asset import OWNERS
 from taxi_assets.orchestration.automation.conditions import follow_warehouse
+from taxi_assets.orchestration.checks.marts import mart_functions
+from taxi_assets.orchestration.checks.verdicts import Verdicts
 from taxi_assets.orchestration.layers import MARTS, WAREHOUSE
 from taxi_assets.orchestration.names import COLUMN_SCHEMA, TABLE_NAME
-from taxi_assets.orchestration.partitions import batches_of, months_of_all
+from taxi_assets.orchestration.partitions import MartMonths, batches_of, months_of_all
 from taxi_assets.orchestration.resources.warehouse import WarehouseResource
 from taxi_assets.steps.marts.build import build_mart
-
-
-@dataclass(frozen=True)
-class MartMonths:
-    """The months of a mart as loops and checks take them."""
-
-    table: str
-    name: str = MARTS.name
 
 
 def mart_asset(mart: Mart, months_per_run: int) -> AssetsDefinition:
@@ -49,12 +42,14 @@ def mart_asset(mart: Mart, months_per_run: int) -> AssetsDefinition:
         automation_condition=follow_warehouse(),
     )
     def mart_(context: AssetExecutionContext, warehouse: WarehouseResource) -> None:
-        store = warehouse.marts()
+        opened, store, verdicts = warehouse.open(), warehouse.marts(), Verdicts(context)
 
         def build(month: TripMonth, progress: Progress) -> Metadata:
             del progress
-            return mart_metadata(build_mart(mart, month.month, store, run_id=context.run.run_id))
+            built = build_mart(mart, month.month, store, run_id=context.run.run_id)
+            verdicts.judge(month, mart_functions(mart, opened, store))
+            return mart_metadata(built)
 
-        materialize_months(context, MartMonths(mart.name), build)
+        materialize_months(context, MartMonths(mart.name), build, verdicts)
 
     return mart_

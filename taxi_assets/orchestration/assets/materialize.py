@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from dagster import AssetExecutionContext, AssetMaterialization, MetadataValue
 
@@ -16,7 +16,9 @@ from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import TaxiAssetsError
 from taxi_assets.orchestration import names
 from taxi_assets.orchestration.assets.failures import failure_of, try_again_if_passing
+from taxi_assets.orchestration.checks.verdicts import Verdicts
 from taxi_assets.orchestration.dagster_internals.runs import BACKFILL_ID_TAG
+from taxi_assets.orchestration.partitions import HasMonths
 from taxi_assets.steps.files.interrupts import interruptible
 from taxi_assets.steps.files.progress import OnProgress, ProgressLines, Unit
 
@@ -26,22 +28,11 @@ Progress = Callable[[str, Unit], OnProgress]
 """Gives the hook for what is about to be counted, ``progress("fetched", "bytes")``; its figures go to the run's log."""
 
 
-class HasMonths(Protocol):
-    """What months are of: a dataset, or the marts."""
-
-    @property
-    def name(self) -> str:
-        """Stands before the month in what people read, and in the run's tag ``dataset``."""
-        ...
-
-    @property
-    def table(self) -> str:
-        """Last part of the keys of its assets."""
-        ...
-
-
 def materialize_months(
-    context: AssetExecutionContext, dataset: HasMonths, step: Callable[[TripMonth, Progress], Metadata]
+    context: AssetExecutionContext,
+    dataset: HasMonths,
+    step: Callable[[TripMonth, Progress], Metadata],
+    verdicts: Verdicts | None = None,
 ) -> None:
     """Runs ``step`` for each partition of the run and gives every month its own metadata.
 
@@ -49,6 +40,9 @@ def materialize_months(
 
     When months fail for good, the others are still recorded as materialized, so that Dagster shows exactly the bad
     ones as failed; the run is tagged, so that automation carries the others on.
+
+    What ``verdicts`` found, which ``step`` asks, is recorded for its month: here, when the step fails for any month,
+    else by the checks' own step right after.
 
     An interrupt, by which Dagster cancels a run, ends it at once: no other month is begun and none is recorded.
 
@@ -84,9 +78,13 @@ def materialize_months(
         kind = "passing" if failure.allow_retries else "permanent"
         context.instance.add_run_tags(context.run.run_id, {names.FAILURE: kind})
         _record(context, done)
+        if verdicts:
+            verdicts.record(TripMonth(dataset.name, key) for key in keys)
         raise failure
     for key, metadata in done.items():
         context.add_asset_metadata(metadata, partition_key=key)
+    if verdicts:
+        verdicts.hand_over()
 
 
 def tag_run(context: AssetExecutionContext, dataset: HasMonths) -> None:

@@ -10,6 +10,8 @@ from taxi_assets.orchestration.assets.inputs import Inputs
 from taxi_assets.orchestration.assets.materialize import Metadata, Progress, materialize_months
 from taxi_assets.orchestration.assets.metadata import table_schema
 from taxi_assets.orchestration.assets.trip_asset import trip_asset
+from taxi_assets.orchestration.checks.stores import postgres_functions
+from taxi_assets.orchestration.checks.verdicts import Verdicts
 from taxi_assets.orchestration.layers import POSTGRES
 from taxi_assets.orchestration.names import COLUMN_SCHEMA, ROW_COUNT, TABLE_NAME, UNCHANGED
 from taxi_assets.orchestration.resources.lake import LakeResource
@@ -37,7 +39,8 @@ def postgres_asset(dataset: Dataset, months_per_run: int, schemas: Schemas) -> A
     def postgres_(context: AssetExecutionContext, postgres: Postgres, files: LocalFiles, lake: LakeResource) -> None:
         from taxi_assets.steps.postgres.load import load_month
 
-        database, inputs = postgres.database(), Inputs(context, files, lake)
+        database, inputs, verdicts = postgres.database(), Inputs(context, files, lake), Verdicts(context)
+        checks = postgres_functions(dataset, database, files.data_dir)
 
         def load(month: TripMonth, progress: Progress) -> Metadata:
             loaded = load_month(
@@ -46,9 +49,10 @@ def postgres_asset(dataset: Dataset, months_per_run: int, schemas: Schemas) -> A
                 application_name=f"taxi {context.run.run_id[:8]} {month}",
                 on_progress=progress("loaded into Postgres", "rows"),
             )
+            verdicts.judge(month, checks)
             return _metadata(loaded, dataset)
 
-        materialize_months(context, dataset, load)
+        materialize_months(context, dataset, load, verdicts)
 
     return postgres_
 

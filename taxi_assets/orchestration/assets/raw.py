@@ -7,10 +7,13 @@ from taxi_assets.datasets.months import TripMonth
 from taxi_assets.orchestration.assets.materialize import Metadata, Progress, materialize_months
 from taxi_assets.orchestration.assets.metadata import raw_metadata
 from taxi_assets.orchestration.assets.trip_asset import trip_asset
+from taxi_assets.orchestration.checks.raw import raw_functions
+from taxi_assets.orchestration.checks.verdicts import Verdicts
 from taxi_assets.orchestration.layers import RAW
 from taxi_assets.orchestration.names import LANDED, LANDED_FILE
 from taxi_assets.orchestration.resources.local_files import LocalFiles
 from taxi_assets.orchestration.resources.source import Source
+from taxi_assets.steps.files.raw_file import RawFile
 
 
 def raw_asset(dataset: Dataset, months_per_run: int) -> AssetsDefinition:
@@ -24,14 +27,19 @@ def raw_asset(dataset: Dataset, months_per_run: int) -> AssetsDefinition:
         kinds={"raw", "file"},
     )
     def raw(context: AssetExecutionContext, source: Source, files: LocalFiles) -> None:
+        verdicts = Verdicts(context)
+
+        def judge(file: RawFile) -> None:
+            verdicts.judge(file.month, raw_functions(lambda _: file))
+
         def fetch(month: TripMonth, progress: Progress) -> Metadata:
             on_progress = progress("fetched", "bytes")
             if LANDED_FILE in context.run.tags:
-                fetched = source.fetch_landed(month, files.data_dir, on_progress)
+                fetched = source.fetch_landed(month, files.data_dir, judge, on_progress)
                 return {**raw_metadata(fetched.raw, unchanged=fetched.unchanged), LANDED: True}
-            fetched = source.fetch(month, files.data_dir, on_progress)
+            fetched = source.fetch(month, files.data_dir, judge, on_progress)
             return raw_metadata(fetched.raw, unchanged=fetched.unchanged)
 
-        materialize_months(context, dataset, fetch)
+        materialize_months(context, dataset, fetch, verdicts)
 
     return raw

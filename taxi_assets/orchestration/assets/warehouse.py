@@ -8,6 +8,8 @@ from taxi_assets.orchestration.assets.inputs import Inputs
 from taxi_assets.orchestration.assets.materialize import Metadata, Progress, materialize_months
 from taxi_assets.orchestration.assets.metadata import warehouse_metadata
 from taxi_assets.orchestration.assets.trip_asset import trip_asset
+from taxi_assets.orchestration.checks.stores import warehouse_functions
+from taxi_assets.orchestration.checks.verdicts import Verdicts
 from taxi_assets.orchestration.layers import WAREHOUSE
 from taxi_assets.orchestration.resources.lake import LakeResource
 from taxi_assets.orchestration.resources.local_files import LocalFiles
@@ -29,14 +31,16 @@ def warehouse_asset(dataset: Dataset, months_per_run: int) -> AssetsDefinition:
     def warehouse_(
         context: AssetExecutionContext, files: LocalFiles, lake: LakeResource, warehouse: WarehouseResource
     ) -> None:
-        inputs = Inputs(context, files, lake)
+        inputs, verdicts = Inputs(context, files, lake), Verdicts(context)
 
         def load(month: TripMonth, progress: Progress) -> Metadata:
             # Not for the load, which reads the lake: its checks compare the table with the clean file.
             inputs.clean(month, progress)
-            loaded = load_month(month, lake.open(), warehouse.open(), run_id=context.run.run_id)
+            opened = warehouse.open()
+            loaded = load_month(month, lake.open(), opened, run_id=context.run.run_id)
+            verdicts.judge(month, warehouse_functions(dataset, opened, files.data_dir))
             return warehouse_metadata(loaded, dataset)
 
-        materialize_months(context, dataset, load)
+        materialize_months(context, dataset, load, verdicts)
 
     return warehouse_

@@ -1,24 +1,28 @@
 """Checks of ``clean``: every published line accounted for, contents as registered, losses and oddities counted."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from dagster import (
     AssetCheckExecutionContext,
-    AssetCheckResult,
     AssetChecksDefinition,
     AssetCheckSeverity,
+    Output,
     multi_asset_check,
 )
 
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
-from taxi_assets.orchestration.checks.months import CheckFunction, Finding, MonthCheck, results
+from taxi_assets.orchestration import names
+from taxi_assets.orchestration.checks.findings import CheckFunction, Finding, MonthCheck, nothing_to_compare
+from taxi_assets.orchestration.checks.months import results
 from taxi_assets.orchestration.layers import CLEAN
+from taxi_assets.orchestration.partitions import months_of
 from taxi_assets.orchestration.resources.local_files import LocalFiles
 from taxi_assets.steps.clean.losses import FILLED, MOST_REJECTED, MOST_UNREADABLE, find_losses
-from taxi_assets.steps.files.clean_file import read_clean, rows_of
-from taxi_assets.steps.files.raw_file import read_raw
+from taxi_assets.steps.files.clean_file import CleanFile, clean_on_disk, rows_in
+from taxi_assets.steps.files.raw_file import RawFile, read_raw
 from taxi_assets.steps.files.sql import identifier, parquet_scan
 
 ACCOUNTED_FOR = MonthCheck(
@@ -45,33 +49,43 @@ ODDITIES = MonthCheck(
 
 
 def clean_checks(dataset: Dataset) -> AssetChecksDefinition:
-    """The checks of ``clean/<dataset>_tripdata``; all but the oddities can block what is downstream."""
+    """The checks of ``clean/<dataset>_tripdata``; all but the oddities can hold a month back."""
     key = CLEAN.key(dataset.table)
 
     @multi_asset_check(
         name=f"check_clean_{dataset.table}",
-        specs=[check.spec(key) for check in (ACCOUNTED_FOR, CONTENTS, LOSSES, ODDITIES)],
+        specs=[check.spec(key, months_of(dataset)) for check in (ACCOUNTED_FOR, CONTENTS, LOSSES, ODDITIES)],
         can_subset=True,
     )
-    def check_clean(context: AssetCheckExecutionContext, files: LocalFiles) -> Iterator[AssetCheckResult]:
+    def check_clean(context: AssetCheckExecutionContext, files: LocalFiles) -> Iterator[Output[None]]:
         data_dir = files.data_dir
-        functions: dict[MonthCheck, CheckFunction] = {
-            ACCOUNTED_FOR: lambda month: accounted_for(month, data_dir),
-            CONTENTS: lambda month: contents_as_registered(month, dataset, data_dir),
-            LOSSES: lambda month: losses(month, data_dir),
-            ODDITIES: lambda month: oddities(month, data_dir),
-        }
+        functions = clean_functions(
+            dataset, lambda month: read_raw(month, data_dir), lambda month: clean_on_disk(month, data_dir)
+        )
         yield from results(context, dataset, data_dir, functions)
 
     return check_clean
 
 
-def accounted_for(month: TripMonth, data_dir: DataDir) -> Finding:
+def clean_functions(
+    dataset: Dataset, raw_of: Callable[[TripMonth], RawFile | None], clean_of: Callable[[TripMonth], CleanFile]
+) -> dict[MonthCheck, CheckFunction]:
+    """The checks of months whose files the two give; ``raw_of`` None where the raw file is gone."""
+    return {
+        ACCOUNTED_FOR: lambda month: accounted_for(raw_of(month), clean_of(month)),
+        CONTENTS: lambda month: contents_as_registered(clean_of(month), dataset),
+        LOSSES: lambda month: losses(clean_of(month)),
+        ODDITIES: lambda month: oddities(clean_of(month)),
+    }
+
+
+def accounted_for(raw: RawFile | None, clean_file: CleanFile) -> Finding:
     """Compares the raw file's line count, taken when it was fetched, with the rows that the two files hold."""
-    raw = read_raw(month, data_dir)
     if raw is None:
-        return Finding(passed=True, figures={"published": "raw file is gone"})
-    clean, rejected = rows_of(month, data_dir)
+        return nothing_to_compare("the raw file is not on this machine")
+    if not clean_file.rejected_path.is_file():
+        return nothing_to_compare("the clean file came from the lake, which has no rejected lines")
+    clean, rejected = rows_in(clean_file.path), rows_in(clean_file.rejected_path)
     return Finding(
         passed=raw.published_rows == clean + rejected,
         figures={"published": raw.published_rows, "clean": clean, "rejected": rejected},
@@ -80,13 +94,13 @@ def accounted_for(month: TripMonth, data_dir: DataDir) -> Finding:
     )
 
 
-def contents_as_registered(month: TripMonth, dataset: Dataset, data_dir: DataDir) -> Finding:
+def contents_as_registered(clean: CleanFile, dataset: Dataset) -> Finding:
     """Reads the clean file's own schema and statistics; it trusts nothing that the clean step reported."""
     import duckdb
 
     from taxi_assets.steps.files.duckdb_connection import errors_explained
 
-    path = data_dir.clean(month)
+    path = clean.path
     trips = parquet_scan(path)
     with errors_explained(path, path.parent), duckdb.connect() as connection:
         described = connection.execute(f"DESCRIBE FROM {trips}").fetchall()
@@ -94,31 +108,29 @@ def contents_as_registered(month: TripMonth, dataset: Dataset, data_dir: DataDir
         expected = [(column.name, column.type.duckdb) for column in dataset.table_columns]
         if found != expected:
             differing = sorted(set(found) ^ set(expected)) or "the order of columns differs"
-            return Finding(passed=False, figures={"columns": "differ"}, note=f"{path}: columns differ: {differing}")
+            return Finding(passed=False, figures={"columns": "differ"}, note=f"columns differ: {differing}")
         counted = connection.execute(
             f"SELECT count(*) FILTER ({identifier(dataset.pickup)} IS NULL), "
             f"count(*) FILTER (file_month IS DISTINCT FROM ?) FROM {trips}",
-            [month.first_day],
+            [clean.month.first_day],
         ).fetchone()
     no_pickup, other_month = counted or (0, 0)
-    clean = read_clean(month, data_dir)
-    skipped = ", ".join(clean.skipped) if clean else ""
     return Finding(
         passed=not (no_pickup or other_month),
         figures={
             "columns": len(found),
-            "columns skipped": skipped,
+            "columns skipped": ", ".join(clean.skipped),
             "without pickup": no_pickup,
             "of another month": other_month,
         },
-        note=f"{path}: {no_pickup:,} rows without a pickup time, {other_month:,} with another file_month",
+        note=f"{no_pickup:,} rows without a pickup time, {other_month:,} with another file_month",
     )
 
 
-def losses(month: TripMonth, data_dir: DataDir) -> Finding:
+def losses(clean: CleanFile) -> Finding:
     """What was published and is not in the clean file: rejected lines, and values that could not be read."""
-    found = find_losses(month, data_dir)
-    clean, too_many = found.clean, found.too_many
+    found = find_losses(clean)
+    too_many = found.too_many
     figures = {"rejected": clean.rejected_rows, "of lines": clean.published_rows, **clean.unreadable}
     if not found.any:
         return Finding(passed=True, figures=figures)
@@ -126,11 +138,15 @@ def losses(month: TripMonth, data_dir: DataDir) -> Finding:
         f"{count:,} values of {column} ({found.unreadable_share(column):.2%})"
         for column, count in clean.unreadable.items()
     ]
+    folder = DataDir(Path())
+    trips, lines = folder.held_back(clean.month)
     if clean.rejected_rows:
-        told.insert(0, f"{clean.rejected_rows:,} lines rejected ({found.rejected_share:.2%}, in {clean.rejected_path})")
+        where = lines if too_many else folder.rejected(clean.month)
+        told.insert(0, f"{clean.rejected_rows:,} lines rejected ({found.rejected_share:.2%}, in {where})")
     advice = (
-        f"That is {' and '.join(too_many)}, so nothing downstream is made of it: look at the file, put a better one in "
-        "its place, or materialize what is downstream of this month by itself to have it as it is"
+        f"That is {' and '.join(too_many)}, so the month goes no further; what came of the file is kept in {trips} of "
+        f"the data folder. Look at it, put a better file in its place, or have it as it is: materialize the month with "
+        f"the tag {names.ACCEPT}: {LOSSES.name}"
     )
     return Finding(
         passed=False,
@@ -140,11 +156,11 @@ def losses(month: TripMonth, data_dir: DataDir) -> Finding:
     )
 
 
-def oddities(month: TripMonth, data_dir: DataDir) -> Finding:
+def oddities(clean: CleanFile) -> Finding:
     """Counts what the rules call odd; the published data is kept as it is."""
     from taxi_assets.steps.clean.oddities import count_oddities
 
-    counted = count_oddities(data_dir.clean(month), month)
+    counted = count_oddities(clean.path, clean.month)
     there = {name: count for name, count in counted.items() if count}
     note = ", ".join(f"{count:,} {name}" for name, count in there.items())
     return Finding(passed=not there, figures=counted, note=note)

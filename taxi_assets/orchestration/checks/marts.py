@@ -5,15 +5,16 @@ Belongs here: what the marts and the warehouse say of the same month. Not here: 
 
 from collections.abc import Iterator
 
-from dagster import AssetCheckExecutionContext, AssetCheckResult, AssetChecksDefinition, multi_asset_check
+from dagster import AssetCheckExecutionContext, AssetChecksDefinition, Output, multi_asset_check
 
 from taxi_assets.datasets.marts import MONEY, Mart
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
-from taxi_assets.orchestration.assets.marts import MartMonths
-from taxi_assets.orchestration.checks.months import CheckFunction, Finding, MonthCheck, results
+from taxi_assets.orchestration.checks.findings import CheckFunction, Finding, MonthCheck
+from taxi_assets.orchestration.checks.months import results
 from taxi_assets.orchestration.checks.stores import CENTS_PER_MILLION_ROWS
 from taxi_assets.orchestration.layers import MARTS
+from taxi_assets.orchestration.partitions import MartMonths, months_of_all
 from taxi_assets.orchestration.resources.local_files import LocalFiles
 from taxi_assets.orchestration.resources.warehouse import WarehouseResource
 from taxi_assets.steps.marts.marts import MartStore
@@ -32,23 +33,34 @@ TOTALS_EQUAL_WAREHOUSE = MonthCheck(
 def mart_checks(mart: Mart) -> AssetChecksDefinition:
     """Parity of a mart with the warehouse, which blocks what is made of it."""
     key = MARTS.key(mart.name)
-    columns = {column.name for column in mart.columns}
-    money = {service: column for service, column in MONEY.items() if column in columns}
-    checks = (TRIPS_EQUAL_WAREHOUSE, *([TOTALS_EQUAL_WAREHOUSE] if money else []))
+    checks = (TRIPS_EQUAL_WAREHOUSE, *([TOTALS_EQUAL_WAREHOUSE] if _money(mart) else []))
 
-    @multi_asset_check(name=f"check_marts_{mart.name}", specs=[check.spec(key) for check in checks], can_subset=True)
+    @multi_asset_check(
+        name=f"check_marts_{mart.name}", specs=[check.spec(key, months_of_all()) for check in checks], can_subset=True
+    )
     def check_mart(
         context: AssetCheckExecutionContext, warehouse: WarehouseResource, files: LocalFiles
-    ) -> Iterator[AssetCheckResult]:
-        opened, store = warehouse.open(), warehouse.marts()
-        functions: dict[MonthCheck, CheckFunction] = {
-            TRIPS_EQUAL_WAREHOUSE: lambda month: same_trips(mart, month.month, opened, store)
-        }
-        if money:
-            functions[TOTALS_EQUAL_WAREHOUSE] = lambda month: same_money(mart, month.month, opened, store, money)
+    ) -> Iterator[Output[None]]:
+        functions = mart_functions(mart, warehouse.open(), warehouse.marts())
         yield from results(context, MartMonths(mart.name), files.data_dir, functions)
 
     return check_mart
+
+
+def mart_functions(mart: Mart, warehouse: Warehouse, store: MartStore) -> dict[MonthCheck, CheckFunction]:
+    """What these checks do with a month."""
+    functions: dict[MonthCheck, CheckFunction] = {
+        TRIPS_EQUAL_WAREHOUSE: lambda month: same_trips(mart, month.month, warehouse, store)
+    }
+    if money := _money(mart):
+        functions[TOTALS_EQUAL_WAREHOUSE] = lambda month: same_money(mart, month.month, warehouse, store, money)
+    return functions
+
+
+def _money(mart: Mart) -> dict[str, str]:
+    """For each service the mart's column of its money, where the mart has it."""
+    columns = {column.name for column in mart.columns}
+    return {service: column for service, column in MONEY.items() if column in columns}
 
 
 def same_trips(mart: Mart, month: str, warehouse: Warehouse, store: MartStore) -> Finding:

@@ -7,25 +7,29 @@ from collections.abc import Callable, Iterator
 
 from dagster import (
     AssetCheckExecutionContext,
-    AssetCheckResult,
     AssetChecksDefinition,
     AssetCheckSeverity,
     AssetKey,
+    Output,
     multi_asset_check,
 )
 
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
-from taxi_assets.orchestration.checks.months import CheckFunction, Finding, MonthCheck, results
+from taxi_assets.orchestration.checks.findings import CheckFunction, Finding, MonthCheck, nothing_to_compare
+from taxi_assets.orchestration.checks.months import results
 from taxi_assets.orchestration.layers import LAKE, POSTGRES, WAREHOUSE
+from taxi_assets.orchestration.partitions import months_of
 from taxi_assets.orchestration.resources.lake import LakeResource
 from taxi_assets.orchestration.resources.local_files import LocalFiles
 from taxi_assets.orchestration.resources.postgres import Postgres
 from taxi_assets.orchestration.resources.warehouse import WarehouseResource
 from taxi_assets.steps.files.clean_file import clean_rows, total_of
 from taxi_assets.steps.lake.copy import lake_rows, lake_total
+from taxi_assets.steps.lake.lake import Lake
 from taxi_assets.steps.postgres.database import Database
+from taxi_assets.steps.warehouse.warehouse import Warehouse
 
 ZONES_ARE_KNOWN = MonthCheck(
     "zones_are_known",
@@ -40,83 +44,111 @@ CENTS_PER_MILLION_ROWS = 0.01
 def postgres_checks(dataset: Dataset) -> AssetChecksDefinition:
     """Parity of ``postgres/<dataset>_tripdata`` with ``clean``, which blocks, and zones, which warn."""
     key = POSTGRES.key(dataset.table)
-    rows = rows_equal_clean(f"Rows of the month in {dataset.table}")
-    total = totals_equal_clean(dataset, "in Postgres")
+    checks = (rows_in_postgres(dataset), *totals_equal_clean(dataset, "in Postgres"), ZONES_ARE_KNOWN)
 
     @multi_asset_check(
         name=f"check_postgres_{dataset.table}",
-        specs=[check.spec(key) for check in (rows, *total, ZONES_ARE_KNOWN)],
+        specs=[check.spec(key, months_of(dataset)) for check in checks],
         can_subset=True,
     )
     def check_postgres(
         context: AssetCheckExecutionContext, postgres: Postgres, files: LocalFiles
-    ) -> Iterator[AssetCheckResult]:
-        from taxi_assets.steps.postgres.load import count_month, sum_month
-
-        database = postgres.database()
-        functions: dict[MonthCheck, CheckFunction] = {
-            rows: same_rows(key, files.data_dir, lambda month: count_month(database, month)),
-            **{
-                check: same_total(key, files.data_dir, column, lambda month, name: sum_month(database, month, name))
-                for check, column in total.items()
-            },
-            ZONES_ARE_KNOWN: lambda month: known_zones(database, month),
-        }
+    ) -> Iterator[Output[None]]:
+        functions = postgres_functions(dataset, postgres.database(), files.data_dir)
         yield from results(context, dataset, files.data_dir, functions)
 
     return check_postgres
 
 
+def postgres_functions(dataset: Dataset, database: Database, data_dir: DataDir) -> dict[MonthCheck, CheckFunction]:
+    """What these checks do with a month."""
+    from taxi_assets.steps.postgres.load import count_month, sum_month
+
+    key = POSTGRES.key(dataset.table)
+    return {
+        rows_in_postgres(dataset): same_rows(key, data_dir, lambda month: count_month(database, month)),
+        **{
+            check: same_total(key, data_dir, column, lambda month, name: sum_month(database, month, name))
+            for check, column in totals_equal_clean(dataset, "in Postgres").items()
+        },
+        ZONES_ARE_KNOWN: lambda month: known_zones(database, month),
+    }
+
+
 def lake_check(dataset: Dataset) -> AssetChecksDefinition:
     """The blocking parity of ``lake/<dataset>_tripdata`` with ``clean``."""
     key = LAKE.key(dataset.table)
-    rows = rows_equal_clean("Rows in the lake's Parquet, by its own footer")
-    total = totals_equal_clean(dataset, "in the lake's Parquet")
+    checks = (ROWS_IN_LAKE, *totals_equal_clean(dataset, "in the lake's Parquet"))
 
     @multi_asset_check(
-        name=f"check_lake_{dataset.table}", specs=[check.spec(key) for check in (rows, *total)], can_subset=True
+        name=f"check_lake_{dataset.table}",
+        specs=[check.spec(key, months_of(dataset)) for check in checks],
+        can_subset=True,
     )
     def check_lake(
         context: AssetCheckExecutionContext, lake: LakeResource, files: LocalFiles
-    ) -> Iterator[AssetCheckResult]:
-        opened = lake.open()
-        functions: dict[MonthCheck, CheckFunction] = {
-            rows: same_rows(key, files.data_dir, lambda month: lake_rows(opened, month)),
-            **{
-                check: same_total(key, files.data_dir, column, lambda month, name: lake_total(opened, month, name))
-                for check, column in total.items()
-            },
-        }
+    ) -> Iterator[Output[None]]:
+        functions = lake_functions(dataset, lake.open(), files.data_dir)
         yield from results(context, dataset, files.data_dir, functions)
 
     return check_lake
 
 
+def lake_functions(dataset: Dataset, lake: Lake, data_dir: DataDir) -> dict[MonthCheck, CheckFunction]:
+    """What these checks do with a month."""
+    key = LAKE.key(dataset.table)
+    return {
+        ROWS_IN_LAKE: same_rows(key, data_dir, lambda month: lake_rows(lake, month)),
+        **{
+            check: same_total(key, data_dir, column, lambda month, name: lake_total(lake, month, name))
+            for check, column in totals_equal_clean(dataset, "in the lake's Parquet").items()
+        },
+    }
+
+
 def warehouse_checks(dataset: Dataset) -> AssetChecksDefinition:
     """The blocking parity of ``warehouse/<dataset>_tripdata`` with ``clean``."""
     key = WAREHOUSE.key(dataset.table)
-    rows = rows_equal_clean("Rows of the month in the warehouse")
-    total = totals_equal_clean(dataset, "in the warehouse")
+    checks = (ROWS_IN_WAREHOUSE, *totals_equal_clean(dataset, "in the warehouse"))
 
     @multi_asset_check(
-        name=f"check_warehouse_{dataset.table}", specs=[check.spec(key) for check in (rows, *total)], can_subset=True
+        name=f"check_warehouse_{dataset.table}",
+        specs=[check.spec(key, months_of(dataset)) for check in checks],
+        can_subset=True,
     )
     def check_warehouse(
         context: AssetCheckExecutionContext, warehouse: WarehouseResource, files: LocalFiles
-    ) -> Iterator[AssetCheckResult]:
-        opened = warehouse.open()
-        functions: dict[MonthCheck, CheckFunction] = {
-            rows: same_rows(key, files.data_dir, opened.count),
-            **{check: same_total(key, files.data_dir, column, opened.total) for check, column in total.items()},
-        }
+    ) -> Iterator[Output[None]]:
+        functions = warehouse_functions(dataset, warehouse.open(), files.data_dir)
         yield from results(context, dataset, files.data_dir, functions)
 
     return check_warehouse
 
 
+def warehouse_functions(dataset: Dataset, warehouse: Warehouse, data_dir: DataDir) -> dict[MonthCheck, CheckFunction]:
+    """What these checks do with a month."""
+    key = WAREHOUSE.key(dataset.table)
+    return {
+        ROWS_IN_WAREHOUSE: same_rows(key, data_dir, warehouse.count),
+        **{
+            check: same_total(key, data_dir, column, warehouse.total)
+            for check, column in totals_equal_clean(dataset, "in the warehouse").items()
+        },
+    }
+
+
+def rows_in_postgres(dataset: Dataset) -> MonthCheck:
+    """The check of the rows, which names the table."""
+    return rows_equal_clean(f"Rows of the month in {dataset.table}")
+
+
 def rows_equal_clean(rows: str) -> MonthCheck:
     """The check that every store has; ``rows`` says in words which ones are counted."""
     return MonthCheck("rows_equal_clean", f"{rows} = rows of the clean file, counted in both.", blocking=True)
+
+
+ROWS_IN_LAKE = rows_equal_clean("Rows in the lake's Parquet, by its own footer")
+ROWS_IN_WAREHOUSE = rows_equal_clean("Rows of the month in the warehouse")
 
 
 def same_rows(asset: AssetKey, data_dir: DataDir, count: Callable[[TripMonth], int]) -> CheckFunction:
@@ -168,7 +200,7 @@ def known_zones(database: Database, month: TripMonth) -> Finding:
 
     unknown = count_unknown_zones(database, month)
     if unknown is None:
-        return Finding(passed=True, figures={"compared": "no: materialize postgres/taxi_zones first"})
+        return nothing_to_compare("taxi_zones is not there; materialize postgres/taxi_zones, then this check")
     return Finding(
         passed=not any(unknown.values()),
         figures=unknown,

@@ -13,7 +13,7 @@ from taxi_assets.steps.files.progress import OnProgress, no_progress
 from taxi_assets.steps.files.raw_file import PublishedFile
 
 if TYPE_CHECKING:
-    from taxi_assets.steps.raw.fetch import FetchedFile, FetchedMonth, Probe
+    from taxi_assets.steps.raw.fetch import FetchedFile, FetchedMonth, Judge, Probe
 
 
 class Source(ConfigurableResource):  # pyright: ignore[reportMissingTypeArgument]  # no resource yields a value here
@@ -28,17 +28,23 @@ class Source(ConfigurableResource):  # pyright: ignore[reportMissingTypeArgument
     source: str = Field(repr=False)
     sample_rows: int
 
-    def fetch(self, month: TripMonth, data_dir: DataDir, on_progress: OnProgress = no_progress) -> FetchedMonth:
+    def fetch(
+        self, month: TripMonth, data_dir: DataDir, judge: Judge, on_progress: OnProgress = no_progress
+    ) -> FetchedMonth:
         """See :func:`taxi_assets.steps.raw.fetch.fetch_month`."""
         from taxi_assets.steps.raw.fetch import fetch_month
 
-        return fetch_month(month, self.source, data_dir, sample_rows=self.sample_rows, on_progress=on_progress)
+        return fetch_month(
+            month, self.source, data_dir, sample_rows=self.sample_rows, judge=judge, on_progress=on_progress
+        )
 
-    def fetch_landed(self, month: TripMonth, data_dir: DataDir, on_progress: OnProgress = no_progress) -> FetchedMonth:
+    def fetch_landed(
+        self, month: TripMonth, data_dir: DataDir, judge: Judge, on_progress: OnProgress = no_progress
+    ) -> FetchedMonth:
         """Takes the month from the file that was dropped into the landing folder instead of from the publisher."""
         from taxi_assets.steps.raw.fetch import fetch_month
 
-        return fetch_month(month, str(data_dir.accepted), data_dir, on_progress=on_progress)
+        return fetch_month(month, str(data_dir.accepted), data_dir, judge=judge, on_progress=on_progress)
 
     def probe(self, month: TripMonth) -> Probe:
         """See :func:`taxi_assets.steps.raw.fetch.probe_month`; patient for no longer than a sensor's tick may be."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from taxi_assets.data_dir import DataDir, one_writer, published_atomically, remo
 from taxi_assets.datasets.columns import Column
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
-from taxi_assets.errors import BrokenFileError, CountMismatchError
+from taxi_assets.errors import BrokenFileError, CheckFailedError, CountMismatchError
 from taxi_assets.steps.clean.csv_layout import read_csv_layout
 from taxi_assets.steps.clean.csv_queries import LOST_ITS_PLACE, CsvQueries
 from taxi_assets.steps.clean.dates import FORMS, DateEvidence, DateOrder
@@ -71,7 +71,14 @@ _LINES = "doubtful_lines"
 _DOUBTFUL = "doubtful"
 _NO_REJECTED_LINES = "SELECT 0::BIGINT AS line_number, '' AS reason, '' AS line WHERE false"
 
+Judge = Callable[[CleanFile], None]
+"""Looks at a clean month, and raises ``CheckFailedError`` when it is not to be taken."""
+
 logger = logging.getLogger(__name__)
+
+
+def take_as_it_is(_: CleanFile) -> None:
+    """Judges nothing."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +105,7 @@ def clean_month(
     threads: int | None = None,
     memory_limit: str | None = None,
     ignore: Set[str] = frozenset(),
+    judge: Judge = take_as_it_is,
     on_progress: OnProgress = no_progress,
 ) -> CleanFile:
     """Makes the month's clean and rejected files from its raw file; does nothing when they are made already.
@@ -115,6 +123,8 @@ def clean_month(
         threads: How many DuckDB may use; None for the cores there are, up to four.
         memory_limit: What DuckDB may hold before it spills, such as ``500MB``; None for a default.
         ignore: Names of columns that are skipped on purpose, each as ``plain_name`` makes it.
+        judge: Asked before the files take their names, of the files in the making; and of a month that is made already.
+            A version that it holds back is kept in ``DataDir.held_back``, and the month stays as it was.
         on_progress: Told bytes of the raw file read, and their total.
 
     Returns:
@@ -125,12 +135,14 @@ def clean_month(
         BrokenFileError: The file cannot be read, is not what was fetched, or its lines are rejected, all or most of
             very many. Those are kept in ``DataDir.given_up``.
         FileChangedError: Another run replaced the raw file meanwhile.
+        CheckFailedError: It is held back.
         CountMismatchError: Lines of the file would be in neither or in both files.
         StorageFullError: The disk is full.
         StoreAccessError: This account may not read the raw file or write the others.
     """
     month, identity = raw.month, content_id(raw, ignore)
     if (current := _made_already(month, data_dir, identity)) is not None:
+        judge(current)
         return current
     clean_path, rejected_path, given_up = data_dir.clean(month), data_dir.rejected(month), data_dir.given_up(month)
     with (
@@ -138,6 +150,7 @@ def clean_month(
         one_writer(clean_path.parent, month.stem, busy=f"{month}: another run is cleaning it"),
     ):
         if (current := _made_already(month, data_dir, identity)) is not None:
+            judge(current)
             return current
         remove_leftovers(clean_path)
         remove_leftovers(rejected_path)
@@ -156,8 +169,15 @@ def clean_month(
             with clean_file.open("rb") as written:
                 sha256 = sha256_of(written)
             making.copy_rejected(figures, sha256)
-        given_up.unlink(missing_ok=True)
-    result = clean_file_of(month, data_dir, {**making.footer(figures), "sha256": sha256})
+            result = clean_file_of(month, data_dir, {**making.footer(figures), "sha256": sha256})
+            try:
+                judge(replace(result, path=clean_file, rejected_path=rejected_file))
+            except CheckFailedError:
+                for made, kept in zip((clean_file, rejected_file), data_dir.held_back(month), strict=True):
+                    made.replace(kept)
+                raise
+        for superseded in (given_up, *data_dir.held_back(month)):
+            superseded.unlink(missing_ok=True)
     logger.info(
         "%s: %s clean, %s rejected of %s",
         month,

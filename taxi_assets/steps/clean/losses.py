@@ -8,10 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from taxi_assets.data_dir import DataDir
-from taxi_assets.datasets.months import TripMonth
-from taxi_assets.errors import NotMaterializedError
-from taxi_assets.steps.files.clean_file import CleanFile, read_clean_copy
+from taxi_assets.steps.files.clean_file import CleanFile
 from taxi_assets.steps.files.sql import identifier, parquet_scan
 
 MOST_REJECTED = 0.01
@@ -71,22 +68,15 @@ class Losses:
         ]
 
 
-def find_losses(month: TripMonth, data_dir: DataDir) -> Losses:
+def find_losses(clean: CleanFile) -> Losses:
     """What a clean month lost, by its own footer and its values: what was not readable is in neither file any more.
 
     Raises:
         BrokenFileError: The clean file cannot be read.
-        NotMaterializedError: There is no clean file.
     """
     from taxi_assets.steps.files.duckdb_connection import errors_explained, working_connection
 
-    path = data_dir.clean(month)
-    if not path.is_file():
-        raise NotMaterializedError(f"{month}: it is not clean on this machine; materialize clean/{month.table} first")
-    with path.open("rb") as file:
-        clean = read_clean_copy(file, month, data_dir)
-    if clean is None:
-        raise NotMaterializedError(f"{path}: this is no clean file; materialize clean/{month.table} of {month} again")
+    path = clean.path
     columns = list(clean.unreadable)
     if not columns:
         return Losses(clean, {})

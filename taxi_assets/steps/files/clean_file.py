@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, cast
 
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
-from taxi_assets.errors import BrokenFileError
+from taxi_assets.errors import BrokenFileError, NotMaterializedError
 from taxi_assets.steps.files.disk import disk_error, is_not_allowed
 from taxi_assets.steps.files.formats import parquet_rows
 from taxi_assets.steps.files.same_file import HeldFile, changed, sha256_of
@@ -98,6 +98,23 @@ def read_clean_copy(file: BinaryIO, month: TripMonth, data_dir: DataDir) -> Clea
         return None if footer is None else clean_file_of(month, data_dir, footer)
     except (KeyError, TypeError):
         return None
+
+
+def clean_on_disk(month: TripMonth, data_dir: DataDir) -> CleanFile:
+    """The month's clean file by its own footer, whatever lies beside it.
+
+    Raises:
+        NotMaterializedError: There is none, or it is not ours.
+        BrokenFileError: It cannot be read.
+    """
+    path = data_dir.clean(month)
+    if not path.is_file():
+        raise NotMaterializedError(f"{month}: it is not clean on this machine; materialize clean/{month.table} first")
+    with path.open("rb") as file:
+        clean = read_clean_copy(file, month, data_dir)
+    if clean is None:
+        raise NotMaterializedError(f"{path}: this is no clean file; materialize clean/{month.table} of {month} again")
+    return clean
 
 
 def must_be_in_hand(file: Any, clean: CleanFile) -> None:
@@ -205,15 +222,20 @@ def _key_values(file: Path | BinaryIO) -> Mapping[bytes, bytes]:
 
 def rows_of(month: TripMonth, data_dir: DataDir) -> tuple[int, int]:
     """Rows in the month's clean and rejected files, from their footers."""
-    return clean_rows(month, data_dir), _rows(data_dir.rejected(month))
+    return rows_in(data_dir.clean(month)), rows_in(data_dir.rejected(month))
 
 
 def clean_rows(month: TripMonth, data_dir: DataDir) -> int:
     """Rows in the month's clean file. Where it was fetched from the lake, there is no rejected file beside it."""
-    return _rows(data_dir.clean(month))
+    return rows_in(data_dir.clean(month))
 
 
-def _rows(path: Path) -> int:
+def rows_in(path: Path) -> int:
+    """Rows in a clean or rejected file, by its own footer.
+
+    Raises:
+        BrokenFileError: It is damaged, or not there.
+    """
     try:
         return parquet_rows(path)
     except ValueError as error:

@@ -11,7 +11,7 @@ manifest too, unless the kill fell between the two renames, which makes the next
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -20,7 +20,14 @@ from typing import Protocol
 
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
-from taxi_assets.errors import BrokenFileError, LayoutError, NotPublishedError, SettingsError, StorageFullError
+from taxi_assets.errors import (
+    BrokenFileError,
+    CheckFailedError,
+    LayoutError,
+    NotPublishedError,
+    SettingsError,
+    StorageFullError,
+)
 from taxi_assets.steps.files.disk import disk_errors_explained
 from taxi_assets.steps.files.progress import OnProgress, no_progress
 from taxi_assets.steps.files.raw_file import PublishedFile, RawFile, of_month
@@ -43,6 +50,13 @@ from taxi_assets.steps.raw.sources import (
 from taxi_assets.steps.raw.verify import Contents, verify
 
 logger = logging.getLogger(__name__)
+
+Judge = Callable[[RawFile], None]
+"""Looks at a month's file, and raises ``CheckFailedError`` when it is not to be taken."""
+
+
+def take_as_it_is(_: PublishedFile) -> None:
+    """Judges nothing."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +120,7 @@ def fetch_month(
     data_dir: DataDir,
     *,
     sample_rows: int = 20_000,
+    judge: Judge = take_as_it_is,
     on_progress: OnProgress = no_progress,
     named: NamedSources = PUBLISHED,
     http: HttpPolicy = PATIENT,
@@ -121,6 +136,8 @@ def fetch_month(
         source: ``auto``, ``datatalksclub``, ``tlc``, ``sample``, a folder's absolute path or a base URL.
         data_dir: Where to put it.
         sample_rows: Trips in a file of the sample source.
+        judge: Asked before a file takes its name, when all that is known of it is known; and of one that is unchanged.
+            A file that it does not take is not kept, and the month stays as it was.
         on_progress: Told the bytes that are there and the total.
         named: What the named sources stand for.
         http: How patient to be with servers.
@@ -128,13 +145,14 @@ def fetch_month(
     Raises:
         NotPublishedError: The source does not have the month, or not for us. Not retried.
         BrokenFileError: What it has is not a trip file, or not whole.
+        CheckFailedError: It is held back.
         SourceUnavailableError: It cannot be reached, after retries. The next call goes on where this one stopped.
         StorageFullError: The disk is full.
         SettingsError: The source cannot be used as it is written.
     """
     request = FileRequest.of(month)
     with _origin(request, source, data_dir, sample_rows, named, http) as origin:
-        raw, unchanged = _fetch(request, origin, data_dir, on_progress)
+        raw, unchanged = _fetch(request, origin, data_dir, on_progress, lambda file: judge(of_month(file, month)))
     return FetchedMonth(of_month(raw, month), unchanged=unchanged)
 
 
@@ -186,7 +204,11 @@ def probe_month(
 
 
 def _fetch(
-    request: FileRequest, origin: Origin, data_dir: DataDir, on_progress: OnProgress
+    request: FileRequest,
+    origin: Origin,
+    data_dir: DataDir,
+    on_progress: OnProgress,
+    judge: Callable[[PublishedFile], None] = take_as_it_is,
 ) -> tuple[PublishedFile, bool]:
     """The file that is now there, and whether it was there before."""
     destination = RawDestination(request, data_dir.raw_dir(request.raw_folder))
@@ -194,17 +216,23 @@ def _fetch(
         source_file = origin.stat()
         current = destination.current()
         if current is not None and source_file.is_the_version_of(current):
+            judge(current)
             destination.remove_all_but(current.path)
             logger.info("%s: unchanged at %s since %s", request.label, current.source, current.fetched_at)
             return current, True
-        raw = _download_and_publish(request, origin, source_file, destination, on_progress)
+        raw = _download_and_publish(request, origin, source_file, destination, on_progress, judge)
         destination.remove_all_but(raw.path)
         logger.info("%s: fetched %s bytes, %s trips from %s", request.label, raw.bytes, raw.published_rows, raw.source)
         return raw, False
 
 
 def _download_and_publish(
-    request: FileRequest, origin: Origin, source_file: SourceFile, destination: RawDestination, on_progress: OnProgress
+    request: FileRequest,
+    origin: Origin,
+    source_file: SourceFile,
+    destination: RawDestination,
+    on_progress: OnProgress,
+    judge: Callable[[PublishedFile], None],
 ) -> PublishedFile:
     partial = destination.partial(source_file.candidate.format)
     resumed = partial.exists()
@@ -219,8 +247,9 @@ def _download_and_publish(
             discard(partial)
             arrived, contents = _download(request, origin, source_file, partial, on_progress)
         raw = _published_file(destination, arrived, contents)
+        judge(raw)
         destination.publish(partial, raw)
-    except (BrokenFileError, LayoutError, StorageFullError, OSError):
+    except (BrokenFileError, CheckFailedError, LayoutError, StorageFullError, OSError):
         # Anything else, a dropped connection above all, leaves what has arrived for the next run to go on with.
         discard(partial)
         raise

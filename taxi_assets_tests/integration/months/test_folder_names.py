@@ -46,11 +46,11 @@ def test_a_month_comes_through_every_layer_as_it_was_published(
 
     assert total_of(MONTH, data_dir, "total_amount") == pytest.approx(19.9)
     for finding in (
-        accounted_for(MONTH, data_dir),
-        contents_as_registered(MONTH, DATASETS["yellow"], data_dir),
+        accounted_for(raw, clean),
+        contents_as_registered(clean, DATASETS["yellow"]),
     ):
         assert finding.passed, finding
-    assert oddities(MONTH, data_dir).figures["exact_duplicates"] == 1
+    assert oddities(clean).figures["exact_duplicates"] == 1
     assert "| vendorid | 1 | 1 |" in preview(clean.path)
     assert "highest 2" in pickups_by_hour(clean.path, DATASETS["yellow"], MONTH)
 

@@ -13,7 +13,7 @@ from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.marts import ZONE_PAIRS
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.datasets.zones import TAXI_ZONE_SHAPES
-from taxi_assets.errors import BrokenFileError, LayoutError, SourceUnavailableError, TaxiAssetsError
+from taxi_assets.errors import BrokenFileError, CheckFailedError, LayoutError, SourceUnavailableError, TaxiAssetsError
 from taxi_assets.orchestration import names
 from taxi_assets.orchestration.assets.marts import mart_asset
 from taxi_assets.orchestration.assets.materialize import materialize_months
@@ -44,10 +44,8 @@ class Graph:
 
     def __init__(self) -> None:
         self.errors: dict[tuple[str, str], TaxiAssetsError] = {}
-        self.rejected_by_check: set[str] = set()
         self.defs = dg.Definitions(
             assets=[self._asset(layer) for layer in LAYERS],
-            asset_checks=[self._check()],
             jobs=[dg.define_asset_job("load_yellow", dg.AssetSelection.groups("yellow"))],
             executor=dg.in_process_executor,
         )
@@ -57,7 +55,6 @@ class Graph:
         self.instance = instance
         self._cursor = None
         self.errors.clear()
-        self.rejected_by_check = set()
         return self
 
     def _asset(self, layer: str) -> dg.AssetsDefinition:
@@ -72,14 +69,6 @@ class Graph:
             materialize_months(context, YELLOW, step)
 
         return stand_in
-
-    def _check(self) -> dg.AssetChecksDefinition:
-        @dg.asset_check(asset=LAYERS["clean"].key(YELLOW.table), blocking=True)
-        def contents(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-            months = set(context.op_execution_context.partition_keys)
-            return dg.AssetCheckResult(passed=not months & self.rejected_by_check)
-
-        return contents
 
     def run(
         self, months: Sequence[str], layers: Sequence[str] | None = None, *, by_sensor: bool = False
@@ -267,25 +256,14 @@ def test_a_failed_month_is_asked_for_once_when_its_raw_file_changes(graph: Graph
     assert graph.tick() == {}
 
 
-def test_a_check_that_failed_keeps_its_month_back_even_after_other_months_pass(graph: Graph) -> None:
-    graph.rejected_by_check = {"2019-09"}
-    graph.run(["2019-09"])
-    assert graph.tick() == {}
-    graph.run(["2019-10"], ["raw", "clean"])
-    assert graph.tick() == after_raw("2019-10")
-    graph.run(["2019-10"], AFTER_RAW)
-    assert graph.tick() == {}
-
-
-def test_a_check_that_fails_after_clean_alone_meets_the_month_again_before_it_goes_on(graph: Graph) -> None:
-    graph.rejected_by_check = {"2019-09"}
-    graph.run(["2019-09"], ["raw", "clean"])
-    # The layers that follow are asked for only together with clean, so that its checks run between them.
-    assert graph.tick() == after_raw("2019-09")
-    run = graph.run(["2019-09"], AFTER_RAW)
+def test_a_month_that_a_check_holds_back_stays_back_and_the_others_of_its_batch_go_on(graph: Graph) -> None:
+    graph.errors["clean", "2019-09"] = CheckFailedError("the check losses: too many")
+    run = graph.run(["2019-08", "2019-09"])
     assert run.status is dg.DagsterRunStatus.FAILURE
-    assert "2019-09" not in graph.instance.get_materialized_partitions(LAYERS["postgres"].key(YELLOW.table))
+    assert graph.tick() == after_raw("2019-08")
+    graph.run(["2019-08"], AFTER_RAW, by_sensor=True)
     assert graph.tick() == {}
+    assert "2019-09" not in graph.instance.get_materialized_partitions(LAYERS["postgres"].key(YELLOW.table))
 
 
 def test_nothing_is_asked_for_while_a_run_that_will_do_it_is_in_progress(graph: Graph) -> None:

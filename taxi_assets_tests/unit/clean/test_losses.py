@@ -11,6 +11,7 @@ from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import NotMaterializedError
 from taxi_assets.steps.clean.clean import clean_month
 from taxi_assets.steps.clean.losses import find_losses
+from taxi_assets.steps.files.clean_file import clean_on_disk
 from taxi_assets.steps.sample.write import sample_format, write_sample_month
 from taxi_assets_tests.support.raw_months import MONTH, csv_month, raw_file
 
@@ -50,8 +51,7 @@ def data_dir(tmp_path: Path) -> DataDir:
 def test_losses_are_measured_against_lines_and_against_filled_columns(
     lines: list[str], any_lost: bool, too_many: list[str], data_dir: DataDir
 ) -> None:
-    clean_month(csv_month(data_dir, "\n".join([HEADER, *lines, ""])), data_dir)
-    losses = find_losses(MONTH, data_dir)
+    losses = find_losses(clean_month(csv_month(data_dir, "\n".join([HEADER, *lines, ""])), data_dir))
     assert (losses.any, losses.too_many) == (any_lost, too_many)
 
 
@@ -61,16 +61,15 @@ def test_a_sample_loses_a_little_and_not_too_much(dataset: str, month: str, data
     file_format = sample_format(trip_month)
     path = tmp_path / f"{trip_month.stem}.{file_format}"
     write_sample_month(trip_month, path, 20_000)
-    clean_month(raw_file(path, file_format, trip_month), data_dir)
-    losses = find_losses(trip_month, data_dir)
+    losses = find_losses(clean_month(raw_file(path, file_format, trip_month), data_dir))
     assert losses.any
     assert losses.too_many == []
 
 
 def test_a_month_that_is_not_clean_has_no_losses_to_tell(data_dir: DataDir) -> None:
     with pytest.raises(NotMaterializedError, match="materialize clean/yellow_tripdata"):
-        find_losses(MONTH, data_dir)
+        clean_on_disk(MONTH, data_dir)
     data_dir.clean(MONTH).parent.mkdir(parents=True)
     data_dir.clean(MONTH).write_bytes(b"not Parquet")
     with pytest.raises(NotMaterializedError, match="no clean file"):
-        find_losses(MONTH, data_dir)
+        clean_on_disk(MONTH, data_dir)
