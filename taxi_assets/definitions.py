@@ -52,6 +52,7 @@ def build_defs(settings: Settings, **resource_overrides: object) -> Definitions:
         resource_overrides: Resources by name that replace those of the target.
     """
     months_per_run = settings.taxi_months_per_run
+    engine = "duckdb" if settings.taxi_target == "local" else "bigquery"
     with_marts = settings.taxi_target == "local"
     postgres = partial(postgres_asset, schemas=Schemas(settings.taxi_postgres_schema))
     with warnings.catch_warnings():
@@ -60,7 +61,7 @@ def build_defs(settings: Settings, **resource_overrides: object) -> Definitions:
         assets = [
             make(dataset, months_per_run)
             for dataset in DATASETS.values()
-            for make in (raw_asset, clean_asset, postgres, lake_asset, warehouse_asset)
+            for make in (raw_asset, clean_asset, postgres, lake_asset, partial(warehouse_asset, engine=engine))
         ]
         assets += zone_assets()
         if with_marts:

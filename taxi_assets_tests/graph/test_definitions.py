@@ -60,6 +60,13 @@ def test_the_assets_are_exactly_those_of_the_contract(target: str, tmp_path: Pat
         if key.path[-1].endswith("_tripdata"):
             assert node.partitions_def
             assert node.partitions_def.get_first_partition_key() == FIRST_MONTHS[node.group_name]
+            # The UI calls all nodes of a dataset by one name.
+            assert key.path[0] in node.kinds
+            assert node.description.startswith(f"{key.path[0]}: ")
+            [code] = node.metadata["dagster/code_references"].code_references
+            assert (
+                Path(code.file_path).read_text(encoding="utf-8").splitlines()[code.line_number - 1].startswith("def ")
+            )
 
 
 @pytest.mark.parametrize("target", ["local", "gcp"])

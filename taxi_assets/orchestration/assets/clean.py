@@ -24,7 +24,7 @@ def clean_asset(dataset: Dataset, months_per_run: int) -> AssetsDefinition:
         months_per_run,
         description="the month's trips, typed, under one set of column names for all years. Lines that cannot be a "
         "trip are set aside with number, reason and text; the two add up to what was published.",
-        kinds={"clean", "duckdb", "parquet"},
+        kinds={CLEAN.name, "parquet"},
     )
     def clean(context: AssetExecutionContext, files: LocalFiles, lake: LakeResource) -> None:
         from taxi_assets.steps.clean.clean import clean_month

@@ -25,7 +25,7 @@ def lake_asset(dataset: Dataset, months_per_run: int) -> AssetsDefinition:
         months_per_run,
         description="the published file and the clean Parquet, in a folder (`local`) or a GCS bucket (`gcp`) laid out "
         "alike. Each object is there whole or not at all; unchanged ones are not copied again.",
-        kinds={"lake", "parquet"},
+        kinds={LAKE.name, "parquet"},
     )
     def lake_(context: AssetExecutionContext, lake: LakeResource, files: LocalFiles) -> None:
         inputs, verdicts = Inputs(context, files, lake), Verdicts(context)

@@ -1,11 +1,11 @@
-"""What the UI shows of a month: table schemas, previews and pictures as Dagster metadata.
+"""What the UI shows of a month: table schemas, previews and figures as Dagster metadata.
 
-Belongs here: turning figures and files into metadata values. Not here: computing what is stored.
+Belongs here: turning figures and files into metadata values. Not here: computing what is stored, and drawing
+(``pictures.py``).
 """
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from dagster import MetadataValue, TableColumn, TableSchema
 from taxi_assets.datasets.columns import Column, Dataset, Lookup
 from taxi_assets.datasets.marts import SCHEMA, Mart
 from taxi_assets.datasets.months import TripMonth
+from taxi_assets.orchestration.assets.pictures import rejected_by_rule, trips_by_day_and_hour
 from taxi_assets.orchestration.names import (
     COLUMN_SCHEMA,
     CONTENT_ID,
@@ -28,7 +29,7 @@ from taxi_assets.orchestration.names import (
 )
 from taxi_assets.steps.files.clean_file import CleanFile
 from taxi_assets.steps.files.raw_file import PublishedFile
-from taxi_assets.steps.files.sql import identifier, parquet_scan
+from taxi_assets.steps.files.sql import parquet_scan
 from taxi_assets.steps.lake.copy import LakeMonth
 from taxi_assets.steps.marts.build import MartMonth
 from taxi_assets.steps.raw.sources import validator_of
@@ -72,9 +73,12 @@ def raw_metadata(raw: PublishedFile, *, unchanged: bool) -> dict[str, Any]:
 
 
 def clean_metadata(clean: CleanFile, dataset: Dataset, month: TripMonth) -> dict[str, Any]:
-    """Rows kept and rejected, a preview, and a picture of the month."""
+    """Pictures of the month and a preview, which a page shows first; rows kept and rejected."""
     unreadable = {column: count for column, count in clean.unreadable.items() if count}
     return {
+        "trips by day and hour": MetadataValue.md(trips_by_day_and_hour(clean.path, dataset, month)),
+        "rejected by rule": MetadataValue.md(rejected_by_rule(clean.rejected_path, clean.published_rows)),
+        "preview": MetadataValue.md(preview(clean.path)),
         ROW_COUNT: clean.rows,
         URI: str(clean.path),
         COLUMN_SCHEMA: table_schema(dataset),
@@ -89,8 +93,6 @@ def clean_metadata(clean: CleanFile, dataset: Dataset, month: TripMonth) -> dict
         "synthetic": clean.synthetic,
         CONTENT_ID: clean.content_id,
         UNCHANGED: clean.unchanged,
-        "preview": MetadataValue.md(preview(clean.path)),
-        "pickups by hour": MetadataValue.md(pickups_by_hour(clean.path, dataset, month)),
     }
 
 
@@ -151,27 +153,3 @@ def preview(parquet: Path) -> str:
         values = " | ".join(markdown_cell(row[position]) for row in rows)
         lines.append(f"| {name} | {values} |")
     return "\n".join(lines)
-
-
-def pickups_by_hour(parquet: Path, dataset: Dataset, month: TripMonth) -> str:
-    """A bar chart of pickups by hour of the day, as an image that the UI shows beside the figures."""
-    import duckdb
-
-    with duckdb.connect() as connection:
-        counted = connection.execute(
-            f"SELECT hour({identifier(dataset.pickup)}) AS hour, count(*) FROM {parquet_scan(parquet)} GROUP BY hour"
-        ).fetchall()
-    pickups = dict(counted)
-    highest = max(pickups.values(), default=1)
-    bars = "".join(
-        f'<rect x="{40 + hour * 24}" y="{150 - height:.0f}" width="18" height="{height:.0f}" fill="#4f43dd"/>'
-        f'<text x="{49 + hour * 24}" y="164" font-size="10" text-anchor="middle" fill="#666">{hour}</text>'
-        for hour in range(24)
-        for height in [130 * pickups.get(hour, 0) / highest]
-    )
-    title = f"{month}: pickups by hour of the day, highest {highest:,}"
-    svg = (
-        '<svg xmlns="http://www.w3.org/2000/svg" width="640" height="172" font-family="sans-serif">'
-        f'<rect width="640" height="172" fill="#fff"/><text x="40" y="14" font-size="12">{title}</text>{bars}</svg>'
-    )
-    return f"![{title}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"

@@ -33,7 +33,7 @@ def postgres_asset(dataset: Dataset, months_per_run: int, schemas: Schemas) -> A
         months_per_run,
         description=f"the month as a partition of `{shown}`. Readers see the old month or the new one, "
         "never a part; running it again changes nothing.",
-        kinds={"postgres"},
+        kinds={POSTGRES.name},
         table=shown,
     )
     def postgres_(context: AssetExecutionContext, postgres: Postgres, files: LocalFiles, lake: LakeResource) -> None:

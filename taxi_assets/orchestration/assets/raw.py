@@ -24,7 +24,7 @@ def raw_asset(dataset: Dataset, months_per_run: int) -> AssetsDefinition:
         dataset,
         months_per_run,
         description=f"the file of the month exactly as published, verified to its last byte. {dataset.description}",
-        kinds={"raw", "file"},
+        kinds={RAW.name, "file"},
     )
     def raw(context: AssetExecutionContext, source: Source, files: LocalFiles) -> None:
         verdicts = Verdicts(context)

@@ -8,6 +8,7 @@ from typing import Any
 from dagster import AssetsDefinition, asset
 
 from taxi_assets.datasets.columns import Dataset
+from taxi_assets.orchestration.assets.descriptions import code_of, read_it
 from taxi_assets.orchestration.assets.metadata import table_schema
 from taxi_assets.orchestration.automation.conditions import follow_upstream
 from taxi_assets.orchestration.layers import LAYERS, POSTGRES, RAW, WAREHOUSE, Layer
@@ -33,11 +34,11 @@ def trip_asset(
         layer: Gives key, pool, and the assets that it is made from.
         dataset: Gives group, partitions, table and column schema.
         months_per_run: How many months one run of a backfill takes.
-        description: What one partition is, after the dataset's title.
-        kinds: Technologies, shown as icons in the graph.
+        description: What one partition is, after the names of layer and dataset.
+        kinds: Technologies, shown as icons in the graph, and the layer: all nodes of a dataset have one name there.
         table: What people query, where that is not the dataset's table without a schema.
     """
-    metadata: dict[str, Any] = {}
+    metadata: dict[str, Any] = code_of(layer)
     if layer is not RAW:
         metadata[COLUMN_SCHEMA] = table_schema(dataset)
     if layer in (POSTGRES, WAREHOUSE):
@@ -45,7 +46,7 @@ def trip_asset(
     as_asset = asset(
         key=layer.key(dataset.table),
         deps=[LAYERS[before].key(dataset.table) for before in layer.made_from],
-        description=f"{dataset.title}: {description}",
+        description=f"{layer.name}: {dataset.title}, {description}{read_it(layer, dataset, table or dataset.table)}",
         kinds=kinds,
         pool=layer.pool,
         metadata=metadata,
@@ -53,7 +54,7 @@ def trip_asset(
         group_name=dataset.name,
         partitions_def=months_of(dataset),
         backfill_policy=batches_of(months_per_run),
-        tags={"dataset": dataset.name},
+        tags={"dataset": dataset.name, "layer": layer.name},
         automation_condition=follow_upstream(layer, dataset),
     )
     # The whole function: imports, and a server that is started, are cancelled as the months are.

@@ -17,8 +17,8 @@ from taxi_assets.orchestration.resources.warehouse import WarehouseResource
 from taxi_assets.steps.warehouse.load import load_month
 
 
-def warehouse_asset(dataset: Dataset, months_per_run: int) -> AssetsDefinition:
-    """``warehouse/<dataset>_tripdata``."""
+def warehouse_asset(dataset: Dataset, months_per_run: int, engine: str) -> AssetsDefinition:
+    """``warehouse/<dataset>_tripdata``; ``engine`` is ``duckdb`` or ``bigquery``."""
 
     @trip_asset(
         WAREHOUSE,
@@ -26,7 +26,7 @@ def warehouse_asset(dataset: Dataset, months_per_run: int) -> AssetsDefinition:
         months_per_run,
         description="the month in a DuckDB catalogue of views over the lake (`local`), or in a BigQuery table (`gcp`) "
         "where it is replaced by one atomic statement.",
-        kinds={"warehouse", "duckdb", "bigquery"},
+        kinds={WAREHOUSE.name, engine},
     )
     def warehouse_(
         context: AssetExecutionContext, files: LocalFiles, lake: LakeResource, warehouse: WarehouseResource

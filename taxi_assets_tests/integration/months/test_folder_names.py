@@ -8,7 +8,8 @@ import pytest
 import taxi_assets
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.registry import DATASETS
-from taxi_assets.orchestration.assets.metadata import pickups_by_hour, preview
+from taxi_assets.orchestration.assets.metadata import preview
+from taxi_assets.orchestration.assets.pictures import trips_by_day_and_hour
 from taxi_assets.orchestration.checks.clean import accounted_for, contents_as_registered, oddities
 from taxi_assets.steps.clean.clean import clean_month
 from taxi_assets.steps.files.clean_file import total_of
@@ -52,7 +53,7 @@ def test_a_month_comes_through_every_layer_as_it_was_published(
         assert finding.passed, finding
     assert oddities(clean).figures["exact_duplicates"] == 1
     assert "| vendorid | 1 | 1 |" in preview(clean.path)
-    assert "highest 2" in pickups_by_hour(clean.path, DATASETS["yellow"], MONTH)
+    assert "most trips: 2 on " in trips_by_day_and_hour(clean.path, DATASETS["yellow"], MONTH)
 
     lake = FolderLake(data_dir.lake)
     copy_month(raw, clean, lake)
