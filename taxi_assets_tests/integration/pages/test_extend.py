@@ -99,7 +99,7 @@ def test_the_script_counts_the_lines_of_the_file(project: Copy, answer: Answer) 
     assert answer["said"]["mine/lines_counted"]["lines"] == len(lines) == 500
 
 
-def test_a_column_is_one_line(project: Copy) -> None:
+def test_a_column_is_one_line(project: Copy, answer: Answer) -> None:
     [edit] = [block for block in EXAMPLES if block.mark.startswith("edit: ")]
     place = re.fullmatch(r'edit: (?P<file>\S+), before "(?P<line>.*)"', edit.mark)
     assert place

@@ -30,7 +30,6 @@ FOREIGN = {
     "pyarrow.Schema": "a class",
     "fct_monthly_zone_revenue": "a model of the course's dbt project",
     "few_trips.py": "an example of a file that a person puts into defs/",
-    "queue_minutes": "an example of a column that a file may get",
     "script/__init__.py": "an example of a file that a person puts into defs/",
     "sqlite_store.py": "an example of a file that a person puts into defs/",
     "since_last_handled": "a condition of Dagster's",
