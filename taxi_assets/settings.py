@@ -77,9 +77,12 @@ class Settings(BaseSettings):
         if value in NAMED_SOURCES or value.startswith(("http://", "https://")):
             return value
         path = Path(_path_of_file_url(value)).expanduser()
-        if path.is_dir():
+        # One that is not there may be a disk that is not mounted: the step says so, and tries again.
+        if path.is_dir() or (path.is_absolute() and not path.exists()):
             return str(path.resolve())
-        raise ValueError(f"use one of {', '.join(NAMED_SOURCES)}, a base URL, or a folder that exists")
+        raise ValueError(
+            f"use one of {', '.join(NAMED_SOURCES)}, a base URL, or a folder: an absolute path, or one that exists"
+        )
 
     @field_validator("taxi_ignore_columns", mode="before")
     @classmethod

@@ -101,6 +101,9 @@ UNCHANGED = "unchanged"
 REJECTED_ROWS = "refused rows"
 REJECTED_LINES = "refused lines"
 
+FAILED_BECAUSE = "reason"
+"""On the observation of a month that failed: why, in words."""
+
 # Metadata that Dagster's UI understands. Its own constants for these are private.
 
 ROW_COUNT = "dagster/row_count"

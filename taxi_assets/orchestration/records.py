@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from dagster import AssetKey, AssetRecordsFilter, DagsterEvent, DagsterInstance, EventLogRecord
+from dagster import (
+    AssetKey,
+    AssetRecordsFilter,
+    DagsterEvent,
+    DagsterEventType,
+    DagsterInstance,
+    EventLogRecord,
+)
+
+from taxi_assets.orchestration.names import FAILED_BECAUSE
 
 
 def latest_materialization(instance: DagsterInstance, asset: AssetKey, partition: str | None) -> EventLogRecord | None:
@@ -39,7 +48,34 @@ def failure_reason(event: DagsterEvent) -> str:
     return (error.message.strip() if error else event.message) or "no reason given"
 
 
+def reasons_by_month(event: DagsterEvent) -> dict[str, str]:
+    """Why each month failed, where the failure tells it of each, as our assets' do; else nothing."""
+    data = event.step_failure_data.user_failure_data if event.is_step_failure else None
+    return {month: str(said.value) for month, said in data.metadata.items()} if data else {}
+
+
+def why_it_failed(instance: DagsterInstance, asset: AssetKey, month: str) -> str:
+    """What the page of a failed month says, or nothing where an earlier version failed it."""
+    found = instance.fetch_observations(AssetRecordsFilter(asset, asset_partitions=[month]), limit=1).records
+    observation = found[0].asset_observation if found else None
+    said = observation.metadata.get(FAILED_BECAUSE) if observation else None
+    return str(said.value) if said else ""
+
+
+def what_broke(instance: DagsterInstance, run_id: str) -> str:
+    """The error of a run that came to no step, such as a code location that cannot be loaded; empty where none is.
+
+    Dagster says of such a run only that it was marked as failed from outside.
+    """
+    for entry in reversed(instance.all_logs(run_id, of_type=DagsterEventType.ENGINE_EVENT)):
+        error = entry.dagster_event.engine_event_data.error if entry.dagster_event else None
+        while error and error.cause:
+            error = error.cause
+        if error:
+            return error.message.strip()
+    return ""
+
+
 def failure_reasons(event: DagsterEvent) -> list[str]:
     """The same a month, where the failure tells it of each, as our assets' do; else the one reason."""
-    data = event.step_failure_data.user_failure_data if event.is_step_failure else None
-    return [str(said.value) for said in data.metadata.values()] if data and data.metadata else [failure_reason(event)]
+    return list(reasons_by_month(event).values()) or [failure_reason(event)]

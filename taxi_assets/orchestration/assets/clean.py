@@ -42,6 +42,6 @@ def clean_asset(dataset: Dataset, months_per_run: int) -> AssetsDefinition:
             )
             return clean_metadata(cleaned, dataset, month)
 
-        materialize_months(context, dataset, clean_one, verdicts)
+        materialize_months(context, dataset, clean_one, verdicts, files)
 
     return clean

@@ -12,13 +12,28 @@ step with a policy would be tried again.
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import Any
 
-from dagster import AssetExecutionContext, Backoff, Failure, Jitter, MetadataValue, RetryPolicy, RetryRequested
+from dagster import (
+    AssetExecutionContext,
+    AssetObservation,
+    Backoff,
+    Failure,
+    Jitter,
+    MetadataValue,
+    RetryPolicy,
+    RetryRequested,
+)
 
+from taxi_assets.datasets.months import TripMonth
+from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import PassingError, TaxiAssetsError
+from taxi_assets.orchestration.names import FAILED_BECAUSE
+from taxi_assets.orchestration.resources.local_files import LocalFiles
 from taxi_assets.steps.files.interrupts import interruptible
-from taxi_assets.text import plain
+from taxi_assets.steps.files.raw_file import read_raw
+from taxi_assets.text import markdown_line, plain
 
 RETRY_PASSING = RetryPolicy(max_retries=3, delay=5, backoff=Backoff.EXPONENTIAL, jitter=Jitter.PLUS_MINUS)
 """How often, and after how long: 5, 15 and 35 seconds, give or take; on top of the retries that each step makes."""
@@ -41,6 +56,50 @@ def failure_of(errors: Mapping[str, Exception], months_done: int) -> Failure:
         metadata={month: MetadataValue.text(_said(error)) for month, error in errors.items()},
         allow_retries=all(isinstance(error, PassingError) for error in errors.values()),
     )
+
+
+def observation_of(
+    context: AssetExecutionContext, month: TripMonth, error: Exception, files: LocalFiles | None
+) -> AssetObservation:
+    """What a month's own page says of its failure: the reason, the file, its version, and what happens next.
+
+    Args:
+        context: Of the step that failed for good.
+        month: The bad month.
+        error: What happened.
+        files: Where its published file may be.
+    """
+    passes = isinstance(error, PassingError)
+    next_step = (
+        "It may pass by itself: the sensor after_outages asks for the month again."
+        if passes
+        else "Nothing tries it again by itself. Do as the reason says, then materialize this month."
+    )
+    return AssetObservation(
+        context.asset_key,
+        partition=month.month,
+        description=markdown_line(f"failed: {_said(error)}"),
+        metadata={
+            FAILED_BECAUSE: MetadataValue.md(markdown_line(_said(error))),
+            "error": type(error).__name__,
+            "what to do": next_step,
+            **_published_file(month, files),
+        },
+    )
+
+
+def _published_file(month: TripMonth, files: LocalFiles | None) -> dict[str, MetadataValue[Any]]:
+    """The month's published file as it lies on this machine, where it does."""
+    raw = None
+    if files is not None and month.dataset in DATASETS:
+        with suppress(TaxiAssetsError):
+            raw = read_raw(month, files.data_dir)
+    if raw is None:
+        return {"file": MetadataValue.text("none on this machine")}
+    return {
+        "file": MetadataValue.path(str(raw.path)),
+        "version": MetadataValue.text(f"sha256 {raw.sha256}, fetched {raw.fetched_at} from {raw.source}"),
+    }
 
 
 def try_again_if_passing(context: AssetExecutionContext, failure: Failure) -> None:

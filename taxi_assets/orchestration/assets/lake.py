@@ -37,6 +37,6 @@ def lake_asset(dataset: Dataset, months_per_run: int) -> AssetsDefinition:
             verdicts.judge(month, lake_functions(dataset, opened, files.data_dir))
             return lake_metadata(copied)
 
-        materialize_months(context, dataset, copy, verdicts)
+        materialize_months(context, dataset, copy, verdicts, files)
 
     return lake_

@@ -15,10 +15,11 @@ from dagster import AssetExecutionContext, AssetMaterialization, MetadataValue
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import TaxiAssetsError
 from taxi_assets.orchestration import names
-from taxi_assets.orchestration.assets.failures import failure_of, try_again_if_passing
+from taxi_assets.orchestration.assets.failures import failure_of, observation_of, try_again_if_passing
 from taxi_assets.orchestration.checks.verdicts import Verdicts
 from taxi_assets.orchestration.dagster_internals.runs import BACKFILL_ID_TAG
 from taxi_assets.orchestration.partitions import HasMonths
+from taxi_assets.orchestration.resources.local_files import LocalFiles
 from taxi_assets.steps.files.interrupts import interruptible
 from taxi_assets.steps.files.progress import OnProgress, ProgressLines, Unit
 
@@ -33,6 +34,7 @@ def materialize_months(
     dataset: HasMonths,
     step: Callable[[TripMonth, Progress], Metadata],
     verdicts: Verdicts | None = None,
+    files: LocalFiles | None = None,
 ) -> None:
     """Runs ``step`` for each partition of the run and gives every month its own metadata.
 
@@ -42,7 +44,8 @@ def materialize_months(
     ones as failed; the run is tagged, so that automation carries the others on.
 
     What ``verdicts`` found, which ``step`` asks, is recorded for its month: here, when the step fails for any month,
-    else by the checks' own step right after.
+    else by the checks' own step right after. A month that failed for good says why on its own page; ``files`` is where
+    its published file is looked for.
 
     An interrupt, by which Dagster cancels a run, ends it at once: no other month is begun and none is recorded.
 
@@ -80,6 +83,8 @@ def materialize_months(
         _record(context, done)
         if verdicts:
             verdicts.record(TripMonth(dataset.name, key) for key in keys)
+        for key, error in errors.items():
+            context.log_event(observation_of(context, TripMonth(dataset.name, key), error, files))
         raise failure
     for key, metadata in done.items():
         context.add_asset_metadata(metadata, partition_key=key)

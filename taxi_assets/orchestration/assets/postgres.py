@@ -52,7 +52,7 @@ def postgres_asset(dataset: Dataset, months_per_run: int, schemas: Schemas) -> A
             verdicts.judge(month, checks)
             return _metadata(loaded, dataset)
 
-        materialize_months(context, dataset, load, verdicts)
+        materialize_months(context, dataset, load, verdicts, files)
 
     return postgres_
 

@@ -40,6 +40,6 @@ def raw_asset(dataset: Dataset, months_per_run: int) -> AssetsDefinition:
             fetched = source.fetch(month, files.data_dir, judge, on_progress)
             return raw_metadata(fetched.raw, unchanged=fetched.unchanged)
 
-        materialize_months(context, dataset, fetch, verdicts)
+        materialize_months(context, dataset, fetch, verdicts, files)
 
     return raw

@@ -41,6 +41,6 @@ def warehouse_asset(dataset: Dataset, months_per_run: int, engine: str) -> Asset
             verdicts.judge(month, warehouse_functions(dataset, opened, files.data_dir))
             return warehouse_metadata(loaded, dataset)
 
-        materialize_months(context, dataset, load, verdicts)
+        materialize_months(context, dataset, load, verdicts, files)
 
     return warehouse_

@@ -8,8 +8,8 @@ failed over it would send the same alerts again and again.
 """
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import dagster as dg
 from pydantic import Field
@@ -19,8 +19,9 @@ from taxi_assets.orchestration import names
 from taxi_assets.orchestration.automation.outages import will_be_made_up
 from taxi_assets.orchestration.dagster_internals.runs import WILL_RETRY_TAG
 from taxi_assets.orchestration.instance.in_words import months_of_run
+from taxi_assets.orchestration.layers import LAYERS
 from taxi_assets.orchestration.partitions import TIMEZONE, months_of
-from taxi_assets.orchestration.records import failure_reason
+from taxi_assets.orchestration.records import failure_reason, reasons_by_month, what_broke, why_it_failed
 from taxi_assets.text import chat_quote
 
 logger = logging.getLogger(__name__)
@@ -32,7 +33,10 @@ SECONDS = 10.0
 """Until a webhook is given up; a sensor's tick has 60."""
 
 MONTHS_NAMED = 12
-"""Most failed months that the summary names of one asset."""
+"""Most failed months that a message names of one asset."""
+
+LONGEST_LINE = 200
+"""Characters of a reason in the summary; the month's page has the whole."""
 
 
 class Alerts(dg.ConfigurableResource):  # pyright: ignore[reportMissingTypeArgument]  # no resource yields a value here
@@ -67,21 +71,57 @@ class Alerts(dg.ConfigurableResource):  # pyright: ignore[reportMissingTypeArgum
         """The run's page."""
         return f"{self.ui_url.rstrip('/')}/runs/{run_id}"
 
+    def month_link(self, asset: str, month: str) -> str:
+        """The page of an asset's month, which says why it failed."""
+        return f"{self.ui_url.rstrip('/')}/assets/{asset}?view=partitions&partition={month}"
+
 
 @dataclass(frozen=True)
 class FailedStep:
-    """A step that failed and what it said."""
+    """A step that failed and what it said.
+
+    Attributes:
+        name: Of its asset, or of the step where that is none.
+        error: All that it said.
+        months: For each month that failed its reason; empty where the step does not tell.
+    """
 
     name: str
     error: str
+    months: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-def failure_text(run: dg.DagsterRun, steps: Sequence[FailedStep], message: str, link: str) -> str:
-    """What is said about a failed run: dataset, months, steps, error and where to look."""
-    lines = [f"Failed: {run.tags.get(names.DATASET, run.job_name)} {months_of_run(run.tags)}".rstrip()]
-    # Quoted: it may hold what others published, or what a server said.
-    lines += [f"{step.name}:\n{_quoted(step.error)}" for step in steps] or [_quoted(message)]
-    return "\n".join([*lines, link])
+def failure_text(run: dg.DagsterRun, steps: Sequence[FailedStep], message: str, alerts: Alerts) -> str:
+    """What is said about a failed run: which months, in which layer, why, what of the others, what to do, and where."""
+    failed = sorted({month for step in steps for month in step.months})
+    what, asked_for = run.tags.get(names.DATASET, run.job_name), months_of_run(run.tags)
+    lines = [f"Failed: {what} {_listed(failed) or asked_for}".rstrip()]
+    for step in steps:
+        # Quoted: it may hold what others published, or what a server said.
+        told = [f"{month}: {why}" for month, why in step.months.items()][:MONTHS_NAMED]
+        lines.append(f"{step.name}:\n{_quoted(chr(10).join(told) if told else step.error)}")
+        lines += [alerts.month_link(step.name, month) for month in list(step.months)[:MONTHS_NAMED]]
+    if not steps:
+        lines.append(_quoted(message))
+    if failed and failed != [asked_for]:
+        others = "are done, and go on by themselves" if _went_on(run) else "are not done either"
+        lines.append(f"The other months of {asked_for} {others}.")
+    return "\n".join([*lines, _what_next(run), alerts.run_link(run.run_id)])
+
+
+def _went_on(run: dg.DagsterRun) -> bool:
+    return any(names.partly_failed(layer) in run.tags for layer in LAYERS)
+
+
+def _what_next(run: dg.DagsterRun) -> str:
+    if run.tags.get(names.FAILURE) == "passing":
+        return "It may pass by itself: the sensor after_outages asks for it again."
+    return "Nothing tries it again by itself: do as the reason says, then materialize the month on its page."
+
+
+def _listed(months: Sequence[str]) -> str:
+    more = f" and {len(months) - MONTHS_NAMED} more" if len(months) > MONTHS_NAMED else ""
+    return ", ".join(months[:MONTHS_NAMED]) + more
 
 
 def _quoted(text: str) -> str:
@@ -93,7 +133,7 @@ def _quoted(text: str) -> str:
 def _failed_steps(context: dg.RunFailureSensorContext) -> list[FailedStep]:
     """The steps that failed themselves; those that were skipped after them have nothing to say."""
     return [
-        FailedStep((event.step_key or "").replace("__", "/"), failure_reason(event))
+        FailedStep((event.step_key or "").replace("__", "/"), failure_reason(event), reasons_by_month(event))
         for event in context.get_step_failure_events()
     ]
 
@@ -115,9 +155,8 @@ def alert_on_failure(context: dg.RunFailureSensorContext, alerts: Alerts) -> Non
     if will_be_made_up(run):
         logger.info("run %s failed in passing, as the one before, which was told of; no alert again", run.run_id)
         return
-    alerts.send(
-        failure_text(run, _failed_steps(context), context.failure_event.message or "", alerts.run_link(run.run_id))
-    )
+    message = what_broke(context.instance, run.run_id) or context.failure_event.message or ""
+    alerts.send(failure_text(run, _failed_steps(context), message, alerts))
 
 
 def failed_months(instance: dg.DagsterInstance) -> dict[str, list[str]]:
@@ -135,21 +174,40 @@ def failed_months(instance: dg.DagsterInstance) -> dict[str, list[str]]:
     return found
 
 
-def summary_text(failed: dict[str, list[str]], ui_url: str) -> str:
-    """What the day's summary says; empty when nothing is left failed."""
+def summary_text(failed: Mapping[str, Mapping[str, str]], alerts: Alerts) -> str:
+    """What the day's summary says, a line a month; empty when nothing is left failed.
+
+    Args:
+        failed: For each asset its failed months, each with its reason, which may be empty.
+        alerts: For the links.
+    """
     if not failed:
         return ""
     lines = ["Months left failed:"]
     for asset, months in sorted(failed.items()):
-        more = f" and {len(months) - MONTHS_NAMED} more" if len(months) > MONTHS_NAMED else ""
-        lines.append(f"{asset}: {', '.join(months[:MONTHS_NAMED])}{more}")
-    return "\n".join([*lines, f"To try again: {ui_url.rstrip('/')}/assets, the asset, Partitions, failed, Materialize"])
+        for month, why in list(months.items())[:MONTHS_NAMED]:
+            lines.append(f"{asset} {month}: {_one_line(why)} {alerts.month_link(asset, month)}")
+        if len(months) > MONTHS_NAMED:
+            lines.append(f"{asset}: and {len(months) - MONTHS_NAMED} more")
+    return "\n".join([*lines, "To try one again: its page, Materialize."])
+
+
+def _one_line(why: str) -> str:
+    """A reason as far as it fits beside others; quoted as the long ones are."""
+    flat = " ".join(why.split()) or "its page says why"
+    shortened = flat if len(flat) <= LONGEST_LINE else f"{flat[:LONGEST_LINE]} …"
+    return chat_quote(shortened).replace("```", "`").replace("\n", "")
 
 
 @dg.op
 def summarise_failures(context: dg.OpExecutionContext, alerts: Alerts) -> None:
     """Sends the summary, or nothing when nothing is left failed."""
-    text = summary_text(failed_months(context.instance), alerts.ui_url)
+    failed = failed_months(context.instance)
+    reasons = {
+        asset: {month: why_it_failed(context.instance, dg.AssetKey.from_user_string(asset), month) for month in months}
+        for asset, months in failed.items()
+    }
+    text = summary_text(reasons, alerts)
     if text:
         alerts.send(text)
     context.log.info(text or "No month is left failed.")

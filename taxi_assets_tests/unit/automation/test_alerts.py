@@ -8,6 +8,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import dagster as dg
 import pytest
+from dagster._core.events import EngineEventData
+from dagster._utils.error import SerializableErrorInfo
 
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import BrokenFileError
@@ -119,13 +121,49 @@ def test_an_alert_says_dataset_months_step_error_and_where_to_look(
     [posted] = webhook.posted
     assert set(posted) == {"text"}
     assert posted["text"].splitlines() == [
-        "Failed: yellow 2019-01 to 2019-03",
+        "Failed: yellow 2019-02",
         "raw/yellow_tripdata:",
         "```",
-        "2019-02: yellow 2019-02: the gzip is cut off The other 2 months of this run are done.",
+        "2019-02: yellow 2019-02: the gzip is cut off",
         "```",
+        f"{UI}/assets/raw/yellow_tripdata?view=partitions&partition=2019-02",
+        "The other months of 2019-01 to 2019-03 are done, and go on by themselves.",
+        "Nothing tries it again by itself: do as the reason says, then materialize the month on its page.",
         f"{UI}/runs/{result.run_id}",
     ]
+
+
+def test_a_failed_month_says_why_on_its_own_page(instance: dg.DagsterInstance) -> None:
+    fail(instance)
+    key = dg.AssetKey(["raw", YELLOW.table])
+    found = instance.fetch_observations(dg.AssetRecordsFilter(key), limit=10).records
+    [observation] = [record.asset_observation for record in found if record.asset_observation]
+    assert observation.partition == "2019-02"
+    assert observation.description == "failed: yellow 2019-02: the gzip is cut off"
+    said = {name: value.value for name, value in observation.metadata.items()}
+    assert said["reason"] == "yellow 2019-02: the gzip is cut off"
+    assert said["error"] == "BrokenFileError"
+    assert "materialize this month" in str(said["what to do"])
+    assert said["file"] == "none on this machine"
+
+
+def test_a_run_that_came_to_no_step_says_what_broke(instance: dg.DagsterInstance, webhook: Webhook) -> None:
+    run = instance.create_run_for_job(failing_job())
+    error = SerializableErrorInfo("ImportError: No module named 'my_asset'\n", [], "ImportError")
+    instance.report_engine_event("Could not load the code location", run, EngineEventData(error=error))
+    event = instance.report_run_failed(run, "This run has been marked as failed from outside the execution context.")
+    failed = instance.get_run_by_id(run.run_id)
+    assert failed is not None
+    context = dg.build_run_status_sensor_context(
+        sensor_name=alert_on_failure.name,
+        dagster_instance=instance,
+        dagster_run=failed,
+        dagster_event=event,
+        resources={"alerts": Alerts(webhook=webhook.url, ui_url=UI)},
+    ).for_run_failure()
+    alert_on_failure(context)
+    assert "ImportError: No module named 'my_asset'" in webhook.posted[0]["text"]
+    assert "marked as failed from outside" not in webhook.posted[0]["text"]
 
 
 def test_what_a_file_says_is_neither_a_link_nor_a_mention_nor_a_picture(
@@ -160,7 +198,7 @@ def test_a_webhook_that_refuses_neither_fails_the_sensor_nor_shows_its_address(
     webhook.status = status
     alerted(instance, fail(instance), Alerts(webhook=webhook.url, ui_url=UI))
     said = [record.getMessage() for record in caplog.records if record.name == alerts.__name__]
-    assert any(message.startswith("Failed: yellow 2019-01 to 2019-03") for message in said)
+    assert any(message.startswith("Failed: yellow 2019-02") for message in said)
     assert f"the alert above was not delivered to TAXI_ALERT_WEBHOOK: {status}" in said
     assert "a-secret" not in caplog.text
 
@@ -177,12 +215,12 @@ def test_without_a_webhook_the_log_has_the_alert(
     instance: dg.DagsterInstance, caplog: pytest.LogCaptureFixture
 ) -> None:
     alerted(instance, fail(instance), Alerts(webhook=None, ui_url=UI))
-    assert "Failed: yellow 2019-01 to 2019-03" in caplog.text
+    assert "Failed: yellow 2019-02" in caplog.text
 
 
 def test_a_long_error_is_cut(instance: dg.DagsterInstance, webhook: Webhook) -> None:
     alerted(instance, fail(instance, BrokenFileError("x" * 50_000)), Alerts(webhook=webhook.url, ui_url=UI))
-    assert len(webhook.posted[0]["text"]) < 2000
+    assert len(webhook.posted[0]["text"]) < 2200
     assert "the rest is in the run's log" in webhook.posted[0]["text"]
 
 
@@ -206,7 +244,9 @@ def test_the_summary_names_exactly_the_months_left_failed(instance: dg.DagsterIn
         instance=instance, resources={"alerts": Alerts(webhook=webhook.url, ui_url=UI)}
     )
     [posted] = webhook.posted
-    assert "raw/yellow_tripdata: 2019-02" in posted["text"]
+    link = f"{UI}/assets/raw/yellow_tripdata?view=partitions&partition=2019-02"
+    line = f"raw/yellow_tripdata 2019-02: `yellow 2019-02: the gzip is cut off` {link}"
+    assert posted["text"].splitlines()[1] == line
 
 
 def test_a_day_without_failed_months_is_a_day_without_a_message(instance: dg.DagsterInstance, webhook: Webhook) -> None:
@@ -218,4 +258,7 @@ def test_a_day_without_failed_months_is_a_day_without_a_message(instance: dg.Dag
 
 def test_a_long_list_of_failed_months_is_cut_but_counted() -> None:
     months = [f"{year}-{month:02d}" for year in (2019, 2020) for month in range(1, 13)]
-    assert "2019-12 and 12 more" in summary_text({"raw/yellow_tripdata": months}, UI)
+    told = summary_text({"raw/yellow_tripdata": dict.fromkeys(months, "")}, Alerts(webhook=None, ui_url=UI))
+    assert "2019-12: " in told
+    assert "2020-01" not in told
+    assert "raw/yellow_tripdata: and 12 more" in told
