@@ -24,7 +24,7 @@ from taxi_assets.definitions import build_defs
 from taxi_assets.errors import NotMaterializedError, SettingsError
 from taxi_assets.installation import command
 from taxi_assets.orchestration.assets.inputs import raw_zones
-from taxi_assets.orchestration.automation.jobs import LOAD_JOBS, LOAD_ZONES
+from taxi_assets.orchestration.automation.jobs import BUILD_MARTS, LOAD_JOBS, LOAD_ZONES, MAKE_REPORT
 from taxi_assets.orchestration.layers import CLEAN, LAYERS, POSTGRES, WAREHOUSE
 from taxi_assets.orchestration.names import ROW_COUNT, SECONDS, TABLE_NAME, UNCHANGED
 from taxi_assets.orchestration.records import latest_metadata
@@ -72,7 +72,9 @@ def run_demo(_: Namespace) -> int:
         _show(_shown_months(settings, instance), settings, console)
         _say_where_the_zones_are(instance, console)
     _say_where_to_look(settings, console)
-    _say_links(settings, [result.run_id for result in results[1:]], console)
+    _say_links(settings, [result.run_id for result in results[1 : 1 + len(DATASETS_SHOWN)]], console)
+    if settings.data_dir.report.is_file():
+        console.print(f"A page of these trips, for any browser:\n  {settings.data_dir.report.as_uri()}", soft_wrap=True)
     return 0
 
 
@@ -101,14 +103,17 @@ def _check_synthetic(settings: Settings, what: str, raw: PublishedFile | None) -
 
 
 def _materialize(settings: Settings, instance: dg.DagsterInstance, console: Console) -> list[dg.ExecuteInProcessResult]:
-    """The runs of the zones and of each dataset, in this order."""
+    """The runs of the zones, of each dataset, of the marts and of the page, in this order."""
     defs = build_defs(settings)
     zones = defs.resolve_job_def(LOAD_ZONES.name)
     trips = [defs.resolve_job_def(LOAD_JOBS[dataset].name) for dataset in DATASETS_SHOWN]
-    total = len(_assets(zones)) + len(MONTHS_SHOWN) * sum(len(_assets(job)) for job in trips)
+    marts, page = defs.resolve_job_def(BUILD_MARTS.name), defs.resolve_job_def(MAKE_REPORT.name)
+    monthly = [*trips, *([marts] if _assets(marts) else [])]
+    total = len(_assets(zones)) + len(MONTHS_SHOWN) * sum(len(_assets(job)) for job in monthly) + len(_assets(page))
     with run_bar(console, total) as bar:
         results = [execute(zones, instance, bar, tags=DEMO)]
-        results += [execute(job, instance, bar, months=MONTHS_SHOWN, tags=DEMO) for job in trips]
+        results += [execute(job, instance, bar, months=MONTHS_SHOWN, tags=DEMO) for job in monthly]
+        results += [execute(page, instance, bar, tags=DEMO)] if _assets(page) else []
     for result in results:
         say_failures(result, console)
     return results

@@ -1,6 +1,6 @@
 """report/overview: one HTML page of all that is in the marts, made again whenever they change."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from dagster import AssetExecutionContext, AssetsDefinition, DataVersion, MaterializeResult, MetadataValue, asset
 
@@ -14,7 +14,12 @@ from taxi_assets.orchestration.layers import MARTS, RAW, REPORT, WAREHOUSE
 from taxi_assets.orchestration.names import SECONDS, UNCHANGED, URI
 from taxi_assets.orchestration.resources.lake import LakeResource
 from taxi_assets.orchestration.resources.local_files import LocalFiles
+from taxi_assets.orchestration.resources.targets import resources_for
 from taxi_assets.orchestration.resources.warehouse import WarehouseResource
+from taxi_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from taxi_assets.steps.report.write import Report
 
 
 def report_asset() -> AssetsDefinition:
@@ -38,17 +43,8 @@ def report_asset() -> AssetsDefinition:
     def overview(
         context: AssetExecutionContext, warehouse: WarehouseResource, files: LocalFiles, lake: LakeResource
     ) -> MaterializeResult[Any]:
-        from taxi_assets.steps.files.zone_shapes import read_zone_shapes
-        from taxi_assets.steps.report.write import write_report
-
         with failures_as_ours(context, "report/overview"):
-            shapes = zone_shapes_file(files.data_dir, lake)
-            written = write_report(
-                warehouse.marts(),
-                files.data_dir,
-                shapes=None if shapes is None else read_zone_shapes(shapes.path),
-                lake=lake.open(),
-            )
+            written = make_report(warehouse, files, lake)
         return MaterializeResult(
             metadata={
                 "path": MetadataValue.path(str(written.path)),
@@ -58,7 +54,7 @@ def report_asset() -> AssetsDefinition:
                 "months": written.months,
                 "missing months": written.missing,
                 "synthetic months": written.synthetic,
-                "map": shapes is not None,
+                "map": written.has_map,
                 "bytes": written.bytes,
                 UNCHANGED: written.unchanged,
                 SECONDS: round(written.seconds, 3),
@@ -67,3 +63,27 @@ def report_asset() -> AssetsDefinition:
         )
 
     return overview
+
+
+def make_report(warehouse: WarehouseResource, files: LocalFiles, lake: LakeResource) -> "Report":
+    """Writes the page of these stores; errors as :func:`taxi_assets.steps.report.write.write_report`."""
+    from taxi_assets.steps.files.zone_shapes import read_zone_shapes
+    from taxi_assets.steps.report.write import write_report
+
+    shapes = zone_shapes_file(files.data_dir, lake)
+    return write_report(
+        warehouse.marts(),
+        files.data_dir,
+        shapes=None if shapes is None else read_zone_shapes(shapes.path),
+        lake=lake.open(),
+    )
+
+
+def report_of(settings: Settings) -> "Report":
+    """The same for callers outside of a run, who record nothing: the page of the stores of these settings."""
+    made = {
+        name: cast("Any", resource).process_config_and_initialize()
+        for name, resource in resources_for(settings).items()
+        if name in ("warehouse", "files", "lake")
+    }
+    return make_report(**made)

@@ -44,6 +44,7 @@ class Report:
         missing: Months that are published, as far as known here, and not loaded.
         trips: Trips that it tells of.
         synthetic: How many of the months are synthetic.
+        has_map: Whether the zones' shapes were there.
         unchanged: The page was there already, byte for byte.
         picture: A small picture of it, as Markdown.
         seconds: Time of this call.
@@ -57,6 +58,7 @@ class Report:
     missing: int
     trips: int
     synthetic: int
+    has_map: bool
     unchanged: bool
     picture: str = field(repr=False)
     seconds: float
@@ -103,6 +105,7 @@ def write_report(
         missing=len(figures.missing()),
         trips=trips,
         synthetic=figures.synthetic,
+        has_map=zone_map is not None,
         unchanged=unchanged,
         picture=_picture(figures, trips),
         seconds=time.monotonic() - begun,

@@ -40,6 +40,10 @@ def test_the_demo_ends_with_a_table_loads_the_zones_and_changes_nothing_the_seco
         first.stdout
     )
 
+    page = Path(environment["TAXI_DATA_DIR"]) / "report" / "overview.html"
+    assert first.stdout.splitlines()[-1].strip() == page.as_uri()
+    assert f"{sum(int(line[2].replace(',', '')) for line in set(lines)):,}" in page.read_text(encoding="utf-8")
+
     server = EmbeddedPostgres(Path(environment["TAXI_DATA_DIR"]) / "postgres")
     with duckdb.connect(str(Path(environment["TAXI_DATA_DIR"]) / "warehouse.duckdb"), read_only=True) as warehouse:
         assert warehouse.execute("SELECT count(*) FROM taxi_zones").fetchone() == (265,)
@@ -50,6 +54,7 @@ def test_the_demo_ends_with_a_table_loads_the_zones_and_changes_nothing_the_seco
         second = run(environment, "python", "-m", "taxi_assets", "demo")
         assert second.returncode == 0, second.stdout + second.stderr
         assert "Nothing changed" in second.stdout
+        assert second.stdout.splitlines()[-1].strip() == page.as_uri()
         assert connection.execute("SELECT sum(total_amount), count(*) FROM yellow_tripdata").fetchone() == before
         assert connection.execute("SELECT array_agg(inhrelid ORDER BY 1) FROM pg_inherits").fetchone() == oids
 
