@@ -14,15 +14,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from taxi_assets.steps.report.figures import TWO_YEARS
+
 WIDTH, HEIGHT = 1000, 300
 """The SVG's own units."""
 
 _LABEL_GAP = 7.5
 """Percent of the height between the labels of two lines: a line of text in a plot of 220 pixels."""
 
-_YEARS_BY_MONTH = 2
 _YEARS_ON_A_PHONE = 6
 _MOST_LABELS = 18
+_MONTHS_SHOWN = 12
+_MONTHS_ON_A_PHONE = 4
 
 Value = float | None
 
@@ -153,25 +156,30 @@ def _x(place: int, count: int) -> float:
 
 
 def columns(months: Sequence[str]) -> list[Mark]:
-    """The labels of the horizontal scale of whole years: years, or months where there are two years or less."""
-    count, years = len(months), len(months) // 12
-    if years > _YEARS_BY_MONTH:
-        every = math.ceil(years / _MOST_LABELS)
-        on_a_phone = 3 if years > _YEARS_ON_A_PHONE else 1
+    """The labels of the horizontal scale: of whole years, or of months where there are two years of them or less."""
+    count = len(months)
+    if count > TWO_YEARS:
+        years = range(0, count, 12 * math.ceil(count / 12 / _MOST_LABELS))
+        on_a_phone = 3 if len(years) > _YEARS_ON_A_PHONE else 1
         return [
-            Mark(round(100 * year * 12 / count, 2), months[year * 12][:4], "minor" if number % on_a_phone else "")
-            for number, year in enumerate(range(0, years, every))
+            Mark(round(100 * place / count, 2), months[place][:4], "minor" if number % on_a_phone else "")
+            for number, place in enumerate(years)
         ]
-    every, on_a_phone = (3, 4) if years > 1 else (1, 3)
+    shown = range(0, count, math.ceil(count / _MONTHS_SHOWN))
+    on_a_phone = math.ceil(len(shown) / _MONTHS_ON_A_PHONE)
     return [
-        Mark(round(100 * place / count, 2), _named(months[place]), "minor" if number % on_a_phone else "")
-        for number, place in enumerate(range(0, count, every))
+        Mark(
+            round(100 * place / count, 2),
+            _named(months[place], with_year=place == 0 or months[place].endswith("-01")),
+            "minor" if number % on_a_phone else "",
+        )
+        for number, place in enumerate(shown)
     ]
 
 
-def _named(month: str) -> str:
+def _named(month: str, *, with_year: bool) -> str:
     name = month_abbr[int(month[5:])]
-    return f"{name} {month[:4]}" if month.endswith("-01") else name
+    return f"{name} {month[:4]}" if with_year else name
 
 
 def _ends(lines: Sequence[Line], top: float) -> list[Mark]:

@@ -19,6 +19,9 @@ FEW = 10
 
 HOURS_A_WEEK = 7 * 24
 
+TWO_YEARS = 24
+"""In months."""
+
 Key = tuple[str, str]
 """A service and a month of its files: ``("yellow", "2019-01")``."""
 
@@ -162,10 +165,11 @@ class Figures:
 
     @cached_property
     def axis(self) -> list[str]:
-        """The months from the first to the last that is loaded, in whole years."""
+        """The months from the first to the last that is loaded, in whole years where they are more than two years."""
         if self.first is None or self.last is None:
             return []
-        return months_between(f"{self.first[:4]}-01", f"{self.last[:4]}-12")
+        months = months_between(self.first, self.last)
+        return months if len(months) <= TWO_YEARS else months_between(f"{self.first[:4]}-01", f"{self.last[:4]}-12")
 
     def expected(self, service: str) -> list[str]:
         """The months of a service that are loaded or missing: from its first one to the last month that is loaded."""

@@ -322,7 +322,7 @@ def _calendar(figures: Figures, service: str) -> list[Year]:
         names = list(run)
         if not loaded and len(names) > 1:
             missing = sum(month[:4] in names for month in figures.expected(service))
-            rows.append(Year(f"{names[-1]}\N{EN DASH}{names[0][2:]}", [], "", "", f"{missing} months, none loaded"))
+            rows.append(Year(f"{names[-1]}\N{EN DASH}{names[0][2:]}", [], "", "", f"{missing:,} missing"))
             continue
         for name in names:
             files = years[name]

@@ -40,6 +40,15 @@ def html(figures: Figures, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three months of two services, as after the demonstration; without a map."""
+    keys = every_month("2019-03", lambda key: key[0] in ("yellow", "green") and key[1] >= "2019-01")
+    path = tmp_path_factory.mktemp("few") / "overview.html"
+    path.write_text(render(made_figures(keys, synthetic=True), None), encoding="utf-8")
+    return path
+
+
 @pytest.fixture
 def opened(browser: Browser, html: Path) -> Iterator[Page]:
     with browser.new_context(viewport={"width": LAPTOP[0], "height": LAPTOP[1]}) as context:
@@ -162,7 +171,9 @@ def test_a_month_of_the_calendar_leads_to_its_file_and_version(opened: Page, fig
 
 @pytest.mark.parametrize("size", [LAPTOP, PHONE], ids=["laptop", "phone"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_fits_the_screen_and_can_be_read(browser: Browser, html: Path, size: tuple[int, int], scheme: Any) -> None:
+def test_it_fits_the_screen_and_can_be_read(
+    browser: Browser, html: Path, few: Path, size: tuple[int, int], scheme: Any
+) -> None:
     with browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme) as context:
         page = context.new_page()
         page.goto(html.as_uri())
@@ -170,6 +181,9 @@ def test_it_fits_the_screen_and_can_be_read(browser: Browser, html: Path, size: 
         for name in ("zones-table", "files-table"):
             page.locator("details", has=page.locator(f"#{name}")).locator("summary").click()
         assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+        page.goto(few.as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+        page.goto(html.as_uri())
         # Labels beside the lines do not cover each other, and none is cut off.
         boxes: list[list[float]] = page.evaluate(
             "[...document.querySelectorAll('#trips .ends i')].map(e => e.getBoundingClientRect())"

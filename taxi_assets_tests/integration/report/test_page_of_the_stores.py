@@ -117,7 +117,7 @@ def test_trips_and_money_by_month(page: Page, city: City) -> None:
     assert table["2021-07"] == [yellow, "not loaded", "not loaded", "not loaded"]
     assert table["2021-08"] == ["not loaded"] * 4
     assert table["2021-09"] == [september, green, "not loaded", apps]
-    assert table["2021-10"] == [NONE] * 4
+    assert "2021-10" not in table
     taxis = "SELECT avg(fare_amount), 100 * sum(tip_amount) FILTER (payment_type = 1 AND fare_amount > 0) / "
     taxis += "sum(fare_amount) FILTER (payment_type = 1 AND fare_amount > 0) FROM {trips}"
     hailed = [city.sql(month, taxis)[0] for month in MONTHS[1:3]]
