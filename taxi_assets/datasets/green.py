@@ -10,6 +10,8 @@ from taxi_assets.datasets import vocabulary as v
 from taxi_assets.datasets.codes import TRIP_TYPES
 from taxi_assets.datasets.columns import Column, ColumnType, Dataset
 
+_COORDINATES_ALONE = "CSV until 2016-06"
+
 GREEN = Dataset(
     name="green",
     title="Green taxi",
@@ -46,8 +48,8 @@ GREEN = Dataset(
         ),
         v.STORE_AND_FWD_FLAG,
         v.RATECODEID,
-        v.PULOCATIONID,
-        v.DOLOCATIONID,
+        v.located(v.PULOCATIONID, _COORDINATES_ALONE),
+        v.located(v.DOLOCATIONID, _COORDINATES_ALONE),
         v.PASSENGER_COUNT,
         v.TRIP_DISTANCE,
         v.FARE_AMOUNT,

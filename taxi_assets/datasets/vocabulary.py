@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from taxi_assets.datasets.codes import FLAGS, PAYMENTS, RATES, SHARED_RIDES, VENDORS, CodeTable
 from taxi_assets.datasets.columns import Column, ColumnType
@@ -59,6 +60,15 @@ def coded(
 def flag(name: str, description: str, *, aliases: tuple[str, ...] = ()) -> Column:
     """A yes/no column, stored as ``Y`` and ``N``; anything else that a file says is kept as it is."""
     return coded(name, ColumnType.TEXT, description, FLAGS, aliases=aliases)
+
+
+def located(column: Column, months: str) -> Column:
+    """A zone column that files of those months lack though they have coordinates, from which ``clean`` fills it."""
+    return replace(
+        column,
+        description=f"{column.description} In months whose file has coordinates alone ({months}) it is not TLC's, but "
+        "located from them with TLC's zone shapes, or empty where those were not there.",
+    )
 
 
 def usd(

@@ -11,6 +11,8 @@ from dataclasses import replace
 from taxi_assets.datasets import vocabulary as v
 from taxi_assets.datasets.columns import Column, ColumnType, Dataset
 
+_COORDINATES_ALONE = "CSV until 2016-06, Parquet until 2010-12"
+
 YELLOW = Dataset(
     name="yellow",
     title="Yellow taxi",
@@ -52,8 +54,8 @@ YELLOW = Dataset(
         v.RATECODEID,
         v.STORE_AND_FWD_FLAG,
         # The CSV files have zones since 2016-07; TLC's re-issue as Parquet gives them from 2011-01 on.
-        replace(v.PULOCATIONID, first_month="2011-01"),
-        replace(v.DOLOCATIONID, first_month="2011-01"),
+        replace(v.located(v.PULOCATIONID, _COORDINATES_ALONE), first_month="2011-01"),
+        replace(v.located(v.DOLOCATIONID, _COORDINATES_ALONE), first_month="2011-01"),
         v.PAYMENT_TYPE,
         v.FARE_AMOUNT,
         v.EXTRA,

@@ -90,6 +90,9 @@ SHA256 = "sha256"
 CONTENT_ID = "content id"
 """Which version of the clean file it is, likewise."""
 
+ZONE_SHAPES = "zone shapes"
+"""On clean months whose zones were located: with which version of the shapes."""
+
 SECONDS = "seconds"
 """How long the month took."""
 

@@ -26,6 +26,7 @@ from taxi_assets.orchestration.names import (
     UNCHANGED,
     URI,
     VALIDATOR,
+    ZONE_SHAPES,
 )
 from taxi_assets.steps.files.clean_file import CleanFile
 from taxi_assets.steps.files.raw_file import PublishedFile
@@ -86,6 +87,7 @@ def clean_metadata(clean: CleanFile, dataset: Dataset, month: TripMonth) -> dict
         REJECTED_ROWS: clean.rejected_rows,
         "unreadable optional values": MetadataValue.json(unreadable),
         "skipped columns": ", ".join(clean.skipped) or "none",
+        **_located(clean),
         "bytes": clean.path.stat().st_size,
         "path": MetadataValue.path(str(clean.path)),
         REJECTED_LINES: MetadataValue.path(str(clean.rejected_path)),
@@ -93,6 +95,16 @@ def clean_metadata(clean: CleanFile, dataset: Dataset, month: TripMonth) -> dict
         "synthetic": clean.synthetic,
         CONTENT_ID: clean.content_id,
         UNCHANGED: clean.unchanged,
+    }
+
+
+def _located(clean: CleanFile) -> dict[str, Any]:
+    """That zones were not published but located, and with which shapes."""
+    if not clean.located:
+        return {}
+    return {
+        "zones located": f"{', '.join(clean.located)}: from the coordinates, with TLC's zone shapes",
+        ZONE_SHAPES: clean.zone_shapes,
     }
 
 

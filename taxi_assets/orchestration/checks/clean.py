@@ -20,6 +20,7 @@ from taxi_assets.orchestration.checks.months import results
 from taxi_assets.orchestration.layers import CLEAN
 from taxi_assets.orchestration.partitions import months_of
 from taxi_assets.orchestration.resources.local_files import LocalFiles
+from taxi_assets.steps.clean.locate import PLACES, has_coordinates
 from taxi_assets.steps.clean.losses import FILLED, MOST_REJECTED, MOST_UNREADABLE, find_losses
 from taxi_assets.steps.files.clean_file import CleanFile, clean_on_disk, rows_in
 from taxi_assets.steps.files.raw_file import RawFile, read_raw
@@ -47,14 +48,21 @@ ODDITIES = MonthCheck(
     severity=AssetCheckSeverity.WARN,
 )
 
+ZONES_LOCATED = MonthCheck(
+    "zones_located",
+    "Where a month has coordinates and no zones, its zones were located in TLC's zone shapes.",
+    severity=AssetCheckSeverity.WARN,
+)
+
 
 def clean_checks(dataset: Dataset) -> AssetChecksDefinition:
-    """The checks of ``clean/<dataset>_tripdata``; all but the oddities can hold a month back."""
+    """The checks of ``clean/<dataset>_tripdata``; all but the last two can hold a month back."""
     key = CLEAN.key(dataset.table)
+    checks = (ACCOUNTED_FOR, CONTENTS, LOSSES, ODDITIES, *([ZONES_LOCATED] if has_coordinates(dataset) else []))
 
     @multi_asset_check(
         name=f"check_clean_{dataset.table}",
-        specs=[check.spec(key, months_of(dataset)) for check in (ACCOUNTED_FOR, CONTENTS, LOSSES, ODDITIES)],
+        specs=[check.spec(key, months_of(dataset)) for check in checks],
         can_subset=True,
     )
     def check_clean(context: AssetCheckExecutionContext, files: LocalFiles) -> Iterator[Output[None]]:
@@ -76,6 +84,7 @@ def clean_functions(
         CONTENTS: lambda month: contents_as_registered(clean_of(month), dataset),
         LOSSES: lambda month: losses(clean_of(month)),
         ODDITIES: lambda month: oddities(clean_of(month)),
+        ZONES_LOCATED: lambda month: zones_located(clean_of(month)),
     }
 
 
@@ -164,3 +173,28 @@ def oddities(clean: CleanFile) -> Finding:
     there = {name: count for name, count in counted.items() if count}
     note = ", ".join(f"{count:,} {name}" for name, count in there.items())
     return Finding(passed=not there, figures=counted, note=note)
+
+
+def zones_located(clean: CleanFile) -> Finding:
+    """By the clean file's own statistics: whether it has coordinates, and no zone beside any of them."""
+    import duckdb
+
+    from taxi_assets.steps.files.duckdb_connection import errors_explained
+
+    path, month = clean.path, clean.month
+    with errors_explained(path, path.parent), duckdb.connect() as connection:
+        counted = connection.execute(
+            "SELECT path_in_schema, sum(num_values - stats_null_count) FROM parquet_metadata(?) GROUP BY ALL",
+            [str(path)],
+        ).fetchall()
+    filled = {str(name): int(values or 0) for name, values in counted}
+    empty = [zone for zone, place in PLACES.items() if filled[place[0]] and not filled[zone]]
+    return Finding(
+        passed=not empty,
+        figures={
+            "trips with coordinates": max(filled[place[0]] for place in PLACES.values()),
+            "located with zone shapes": clean.zone_shapes or "no",
+        },
+        note=f"{' and '.join(empty)} are empty though there are coordinates: materialize raw/taxi_zone_shapes, whose "
+        f"shapes they are located with, then clean/{month.table} {month.month} again",
+    )

@@ -13,6 +13,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence, Set
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,14 @@ from taxi_assets.steps.clean.csv_queries import LOST_ITS_PLACE, CsvQueries
 from taxi_assets.steps.clean.dates import FORMS, DateEvidence, DateOrder
 from taxi_assets.steps.clean.encoding import utf8_copy
 from taxi_assets.steps.clean.line_numbers import blank_lines_query
+from taxi_assets.steps.clean.locate import (
+    LOCATING_VERSION,
+    NEEDS_ORDER,
+    Locating,
+    locating,
+    why_not_located,
+    zones_to_locate,
+)
 from taxi_assets.steps.clean.parquet_queries import ParquetQueries, describe
 from taxi_assets.steps.clean.rules import fingerprint
 from taxi_assets.steps.clean.values import Notation
@@ -43,7 +52,7 @@ from taxi_assets.steps.files.clean_file import (
 from taxi_assets.steps.files.disk import disk_errors_explained
 from taxi_assets.steps.files.duckdb_connection import errors_explained, reporting, working_connection
 from taxi_assets.steps.files.progress import OnProgress, no_progress
-from taxi_assets.steps.files.raw_file import RawFile
+from taxi_assets.steps.files.raw_file import PublishedFile, RawFile
 from taxi_assets.steps.files.same_file import sha256_of
 from taxi_assets.steps.files.sql import literal, parquet_scan
 from taxi_assets.steps.raw.as_fetched import as_fetched
@@ -106,6 +115,7 @@ def clean_month(
     memory_limit: str | None = None,
     ignore: Set[str] = frozenset(),
     judge: Judge = take_as_it_is,
+    zone_shapes: PublishedFile | None = None,
     on_progress: OnProgress = no_progress,
 ) -> CleanFile:
     """Makes the month's clean and rejected files from its raw file; does nothing when they are made already.
@@ -125,6 +135,7 @@ def clean_month(
         ignore: Names of columns that are skipped on purpose, each as ``plain_name`` makes it.
         judge: Asked before the files take their names, of the files in the making; and of a month that is made already.
             A version that it holds back is kept in ``DataDir.held_back``, and the month stays as it was.
+        zone_shapes: What coordinates are located with where the file has no zones; None leaves the zones empty.
         on_progress: Told bytes of the raw file read, and their total.
 
     Returns:
@@ -140,7 +151,12 @@ def clean_month(
         StorageFullError: The disk is full.
         StoreAccessError: This account may not read the raw file or write the others.
     """
-    month, identity = raw.month, content_id(raw, ignore)
+    month, zones = raw.month, zones_to_locate(raw, ignore)
+    if zones and (why := why_not_located(raw, zone_shapes)):
+        logger.warning("%s: %s stay empty though there are coordinates, as %s", month, " and ".join(zones), why)
+        zones = ()
+    shapes = zone_shapes if zones else None
+    identity = content_id(raw, ignore, zone_shapes=shapes.sha256 if shapes else None)
     if (current := _made_already(month, data_dir, identity)) is not None:
         judge(current)
         return current
@@ -160,11 +176,16 @@ def clean_month(
             working_connection(clean_path, threads=threads, memory_limit=memory_limit) as connection,
             published_atomically(rejected_path) as rejected_file,
             as_fetched(raw),
+            ExitStack() as stack,
         ):
             # A filter moved below the projection would parse every value twice. And statistics that show no NULL would
             # make the column REQUIRED in the footer, so that months of one table differ: all are to be OPTIONAL.
-            connection.execute("SET disabled_optimizers = 'filter_pushdown,statistics_propagation'")
-            making = _Making(raw, identity, ignore, connection, clean_file, rejected_file, given_up, on_progress)
+            without = "filter_pushdown,statistics_propagation" + (f",{NEEDS_ORDER}" if shapes else "")
+            connection.execute(f"SET disabled_optimizers = {literal(without)}")
+            places = stack.enter_context(locating(zones, shapes, connection)) if shapes else None
+            making = _Making(
+                raw, identity, ignore, connection, clean_file, rejected_file, given_up, on_progress, places
+            )
             figures = making.from_parquet() if raw.format == "parquet" else making.from_csv()
             with clean_file.open("rb") as written:
                 sha256 = sha256_of(written)
@@ -201,14 +222,21 @@ def _made_already(month: TripMonth, data_dir: DataDir, identity: str) -> CleanFi
     return None
 
 
-def content_id(raw: RawFile, ignore: Set[str] = frozenset()) -> str:
+def content_id(raw: RawFile, ignore: Set[str] = frozenset(), *, zone_shapes: str | None = None) -> str:
     """Identifies the rows that cleaning gives: the raw bytes, the month, the registry and the rules together.
 
     Of the columns that are skipped on purpose only those count that the dataset has: the rows lack their values.
+
+    Args:
+        raw: The published file.
+        ignore: As in :func:`clean_month`.
+        zone_shapes: Version of the shapes that its coordinates are located with; None for all other months, whose ids
+            know nothing of shapes.
     """
     dataset = DATASETS[raw.month.dataset]
     without = sorted(name for name in dataset.columns_by_alias if name in ignore)
-    facts = (raw.sha256, str(raw.month), fingerprint(dataset), str(CLEAN_VERSION), *without)
+    located = () if zone_shapes is None else (f"located {LOCATING_VERSION} {zone_shapes}",)
+    facts = (raw.sha256, str(raw.month), fingerprint(dataset), str(CLEAN_VERSION), *without, *located)
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()
 
 
@@ -224,6 +252,7 @@ class _Making:
     rejected_file: Path
     given_up: Path
     on_progress: OnProgress
+    places: Locating | None = None
 
     def from_csv(self) -> _Figures:
         """Reads the file where it is, or a copy of its text that DuckDB can read."""
@@ -269,7 +298,7 @@ class _Making:
 
     def _copy_sound_trips(self, queries: CsvQueries, figures: _Figures) -> int:
         with reporting(self.connection, self.raw.bytes, self.on_progress):
-            return self._copy(queries.sound_trips(), self.clean_file, figures)
+            return self._copy(self._located(queries.sound_trips()), self.clean_file, figures)
 
     def _judge_doubtful_lines(self, queries: CsvQueries, sound: int) -> _Figures:
         """Second pass: rejects lines or salvages them without the values that could not be read."""
@@ -291,7 +320,7 @@ class _Making:
         self.clean_file.rename(sound_file)
         try:
             sound_trips = f"FROM {parquet_scan(sound_file)}"
-            salvaged_trips = judging.salvaged_trips(_DOUBTFUL)
+            salvaged_trips = self._located(judging.salvaged_trips(_DOUBTFUL))
             self._copy(f"{sound_trips} UNION ALL ({salvaged_trips})", self.clean_file, figures)
         finally:
             sound_file.unlink()
@@ -334,15 +363,19 @@ class _Making:
         if hopeless or figures.rows == 0:
             raise self._give_up(queries.rejected_rows(), dates)
         with reporting(self.connection, self.raw.bytes, self.on_progress):
-            self._copy(queries.trips(), self.clean_file, figures)
+            self._copy(self._located(queries.trips()), self.clean_file, figures)
         return replace(figures, rejected_lines=queries.rejected_rows()) if rejected else figures
 
     def copy_rejected(self, figures: _Figures, clean_sha256: str) -> None:
         """Writes the rejected lines, when the clean file is finished and hashed."""
         self._copy(figures.rejected_lines, self.rejected_file, figures, {CLEAN_SHA256: clean_sha256})
 
+    def _located(self, trips: str) -> str:
+        return self.places.located(trips) if self.places else trips
+
     def footer(self, figures: _Figures) -> dict[str, Any]:
-        """What both footers keep: all of :class:`CleanFile` that paths do not tell."""
+        """What both footers keep: all of :class:`CleanFile` that paths do not tell; of located zones only if any."""
+        places = self.places
         return {
             "rows": figures.rows,
             "rejected_rows": figures.rejected_rows,
@@ -353,6 +386,7 @@ class _Making:
             "synthetic": self.raw.synthetic,
             "unreadable": dict(figures.unreadable),
             "skipped": figures.skipped,
+            **({"located": places.zones, "zone_shapes": places.version} if places else {}),
         }
 
     def _copy(self, query: str, path: Path, figures: _Figures, more: Mapping[str, str] = _NOTHING_MORE) -> int:

@@ -49,6 +49,8 @@ class CleanFile:
             ``TAXI_IGNORE_COLUMNS``.
         sha256: Of the clean file, hexadecimal; None where an earlier version made it, or it was taken from the lake and
             has no rejected file beside it.
+        located: The zone columns that were located from the month's coordinates; empty where they were published.
+        zone_shapes: Version of the shapes that they were located with: the SHA-256 of their file.
         unchanged: This call found the month already clean and did nothing.
     """
 
@@ -65,6 +67,8 @@ class CleanFile:
     unreadable: dict[str, int]
     skipped: tuple[str, ...] = ()
     sha256: str | None = None
+    located: tuple[str, ...] = ()
+    zone_shapes: str | None = None
     unchanged: bool = False
 
 
@@ -182,7 +186,8 @@ def must_be_as_cleaned(clean: CleanFile, sha256: str, cause: Exception | None = 
 
 def clean_file_of(month: TripMonth, data_dir: DataDir, footer: Mapping[str, Any]) -> CleanFile:
     """The file that a footer tells of, under its own names here."""
-    figures: dict[str, Any] = {**footer, "skipped": tuple(footer.get("skipped", ()))}
+    lists = {name: tuple(footer.get(name, ())) for name in ("skipped", "located")}
+    figures: dict[str, Any] = {**footer, **lists}
     return CleanFile(month=month, path=data_dir.clean(month), rejected_path=data_dir.rejected(month), **figures)
 
 
