@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class DataDir:
-    """The layout of the local data folder (see the README's table of ``TAXI_DATA_DIR``)."""
+    """The layout of the local data folder (see ``TAXI_DATA_DIR`` in docs/settings.md)."""
 
     root: Path
 
