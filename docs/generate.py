@@ -86,7 +86,7 @@ def _dictionary() -> Iterator[str]:
                 column.unit,
                 _cell(column.description),
                 _months(column, dataset),
-                "derived" if column is FILE_MONTH else "published",
+                _origin(column),
             )
         yield ""
     yield f"### {TAXI_ZONES.title}: `{TAXI_ZONES.name}`"
@@ -96,6 +96,12 @@ def _dictionary() -> Iterator[str]:
     yield from _head("column", "type", "meaning")
     for column in TAXI_ZONES.columns:
         yield _row(f"`{column.name}`", column.type.postgres, _cell(column.description))
+
+
+def _origin(column: Column) -> str:
+    if column is FILE_MONTH:
+        return "derived"
+    return "published; derived where located" if "located from them" in column.description else "published"
 
 
 def _months(column: Column, dataset: Dataset) -> str:
