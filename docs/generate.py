@@ -11,7 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import typer
+
+from taxi_assets.cli.program import EXAMPLES, app
+from taxi_assets.cli.shared.codes import MEANINGS
 from taxi_assets.datasets.columns import FILE_MONTH, Column, Dataset
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.datasets.zones import TAXI_ZONES
@@ -20,6 +25,7 @@ from taxi_assets.steps.sample.dirt import DEFECTS, PARTS, REJECTED_SHARE, REJECT
 from taxi_assets_tests.support.imports import diagram, read_sources
 
 DOCS = Path(__file__).resolve().parent
+_TYPE = re.compile(r" *<.*>")
 _BLOCK = re.compile(r"(<!-- made by docs/generate\.py: (?P<name>[a-z]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -143,6 +149,37 @@ def _imports() -> Iterator[str]:
     yield "```"
 
 
+def _exit_codes() -> Iterator[str]:
+    yield from _head("exit code", "meaning")
+    for code, meaning in MEANINGS.items():
+        yield _row(f"`{code}`", meaning)
+
+
+def _commands() -> Iterator[str]:
+    """By the headings of the help: what is typed, what it does, what it takes, and examples."""
+    shown = [each for each in typer.main.get_command(app).commands.values() if not each.hidden]
+    for panel in dict.fromkeys(command.rich_help_panel for command in shown):
+        yield from (f"## {panel}", "")
+        for command in shown:
+            if command.rich_help_panel == panel:
+                yield from _command(command)
+
+
+def _command(command: Any) -> Iterator[str]:
+    context = command.make_context(command.name, [], resilient_parsing=True)
+    taken = [each.get_help_record(context) or (each.human_readable_name, "") for each in command.params]
+    yield from (f"### taxi {command.name}", "")
+    yield from (" ".join(line.split()) for line in f"{command.help}\n".split("\n\n"))
+    yield ""
+    if taken:
+        yield from _head("takes", "meaning")
+        for name, meaning in taken:
+            yield _row(f"`{_TYPE.sub('', name).strip()}`", meaning.replace("|", "\\|"))
+        yield ""
+    yield "<!-- not run here: taxi_assets_tests/unit/cli/test_program.py tries each line -->"
+    yield from ("```sh", *EXAMPLES[command.name], "```", "")
+
+
 def _head(*names: str) -> Iterator[str]:
     yield _row(*names)
     yield f"|{'---|' * len(names)}"
@@ -165,6 +202,8 @@ BLOCKS: dict[str, Callable[[], Iterator[str]]] = {
     "dictionary": _dictionary,
     "columns": _columns,
     "codes": _codes,
+    "exitcodes": _exit_codes,
+    "commands": _commands,
 }
 
 

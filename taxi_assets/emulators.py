@@ -1,9 +1,9 @@
-"""The name that ``taxi_assets.cli.emulators`` once had: scripts say ``python -m taxi_assets.emulators COMMAND``."""
+"""The name that ``taxi_assets.cli.serve.emulators`` once had; scripts say ``python -m taxi_assets.emulators``."""
 
 import sys
 
 from taxi_assets.__main__ import main
-from taxi_assets.cli.emulators import Emulators, running_emulators
+from taxi_assets.cli.serve.emulators import Emulators, running_emulators
 
 __all__ = ["Emulators", "running_emulators"]
 

@@ -8,6 +8,7 @@ says otherwise, which dagster.yaml is used, how a person types a command here. N
 from __future__ import annotations
 
 import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -16,6 +17,9 @@ import platformdirs
 PACKAGE = Path(__file__).resolve().parent
 
 _MAKE_TARGETS = ("demo", "dev", "psql", "stop")
+
+_SCRIPT = "taxi"
+"""The package's console script."""
 
 
 def checkout() -> Path | None:
@@ -55,12 +59,19 @@ def dagster_yaml() -> Path:
 def command(*words: str, data_dir: Path) -> str:
     """How a command of the project is typed where this process runs, for this data folder.
 
-    ``make dev`` for who is in the checkout, and ``/home/me/.venv/bin/python -m taxi_assets dev`` for everybody else,
-    which works from anywhere; with ``TAXI_DATA_DIR=…`` before it where the folder is not the usual one.
+    ``taxi dev`` for who has just typed ``taxi``, ``make dev`` for who is in the checkout, and
+    ``/home/me/.venv/bin/python -m taxi_assets dev`` for everybody else, which works from anywhere; with
+    ``TAXI_DATA_DIR=…`` before it where the folder is not the usual one.
     """
     here = Path.cwd()
-    by_make = here == checkout() and len(words) == 1 and words[0] in _MAKE_TARGETS
-    typed = ["make", *words] if by_make else [sys.executable, "-m", "taxi_assets", *words]
+    script = Path(sys.argv[0])
+    by_script = script.name == _SCRIPT
+    by_make = not by_script and here == checkout() and len(words) == 1 and words[0] in _MAKE_TARGETS
+    if by_script:
+        found = shutil.which(_SCRIPT)
+        typed = [_SCRIPT if found and script.exists() and script.samefile(found) else str(script.absolute()), *words]
+    else:
+        typed = ["make", *words] if by_make else [sys.executable, "-m", "taxi_assets", *words]
     if data_dir == default_data_dir():
         return shlex.join(typed)
     folder = data_dir.relative_to(here) if by_make and data_dir.is_relative_to(here) else data_dir

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import typer
+
+from taxi_assets.cli.program import app
 from taxi_assets.settings import PROJECT_ROOT, Settings
 
 BIN = Path(sys.executable).parent
@@ -28,3 +32,10 @@ def run(environment: dict[str, str], *command: str, cwd: Path = PROJECT_ROOT) ->
     return subprocess.run(
         [str(BIN / command[0]), *command[1:]], env=environment, cwd=cwd, capture_output=True, text=True, check=False
     )
+
+
+def understood(words: str) -> str:
+    """Parses a command line as `taxi` does, without running it; returns the command's name, or raises."""
+    name, *rest = shlex.split(words, comments=True)
+    typer.main.get_command(app).commands[name].make_context(name, rest)
+    return name

@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from taxi_assets.cli.emulators import ENVIRONMENT, Emulators, running_emulators
+from taxi_assets.cli.serve.emulators import ENVIRONMENT, Emulators, running_emulators
 from taxi_assets.steps.gcp.clients import bigquery_client, storage_client
 from taxi_assets.steps.gcp.connection import GcpConnection
 from taxi_assets.steps.gcp.preflight import check_gcp

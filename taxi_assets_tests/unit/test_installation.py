@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from taxi_assets.cli.dagster_home import prepare_dagster
+from taxi_assets.cli.shared.dagster_home import prepare_dagster
 from taxi_assets.installation import checkout, command, dagster_yaml, default_dagster_home, default_data_dir
 from taxi_assets.settings import PROJECT_ROOT, load_settings
 

@@ -19,7 +19,7 @@ from taxi_assets.settings import PROJECT_ROOT
     [
         ("taxi_assets.automation.storage", "taxi_assets.orchestration.instance.storage", "RunHistoryStorage"),
         ("taxi_assets.automation.launcher", "taxi_assets.orchestration.instance.launcher", "CodeServerRunLauncher"),
-        ("taxi_assets.emulators", "taxi_assets.cli.emulators", "running_emulators"),
+        ("taxi_assets.emulators", "taxi_assets.cli.serve.emulators", "running_emulators"),
     ],
 )
 def test_an_old_name_is_the_very_same_thing(old: str, new: str, name: str) -> None:

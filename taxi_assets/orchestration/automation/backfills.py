@@ -7,6 +7,7 @@ daemon makes runs of it, ``TAXI_MONTHS_PER_RUN`` months each.
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -16,7 +17,6 @@ import dagster as dg
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
-from taxi_assets.datasets.zones import WITHOUT_MONTHS
 from taxi_assets.errors import ArgumentError
 from taxi_assets.orchestration import names
 from taxi_assets.orchestration.partitions import months_of
@@ -49,9 +49,10 @@ def request_backfill(
     first: str,
     last: str,
     *,
-    with_zones: bool = False,
+    without_months: Collection[str] = (),
+    layers: Collection[str] | None = None,
 ) -> RequestedBackfill:
-    """Asks Dagster's daemon for every layer of these months.
+    """Asks Dagster's daemon for these months.
 
     Args:
         instance: Where the daemon finds the request.
@@ -59,7 +60,8 @@ def request_backfill(
         datasets: Names in the registry.
         first: First month, ``YYYY-MM``. A dataset that begins later begins where it does.
         last: Last month.
-        with_zones: The zone lookup and the zones' shapes, which have no months, come along.
+        without_months: What comes along of what has no months: the zone lookup, the zones' shapes.
+        layers: Names of the layers; None for every one.
 
     Raises:
         ArgumentError: A dataset or month that there is not.
@@ -70,8 +72,10 @@ def request_backfill(
     months = {name: _range(_known(name), first, last) for name in dict.fromkeys(datasets)}
     selectors: list[PartitionsByAssetSelector] = []
     for key in sorted(graph.materializable_asset_keys):
+        if layers is not None and key.path[0] not in layers:
+            continue
         dataset = DATASETS.get(key.path[-1].removesuffix("_tripdata"))
-        if with_zones and key.path[-1] in WITHOUT_MONTHS:
+        if key.path[-1] in without_months:
             selectors.append(PartitionsByAssetSelector(asset_key=key))
         elif dataset is not None and dataset.name in months:
             selectors.append(_of_months(key, *months[dataset.name]))
@@ -84,7 +88,7 @@ def request_backfill(
             tags={names.BACKFILL: "true"},
             dynamic_partitions_store=instance,
             partitions_by_assets=selectors,
-            title=f"{', '.join(months)}: {first} to {last}",
+            title=f"{', '.join(months)}: {first} to {last}" if months else ", ".join(without_months),
             description=None,
             run_config=None,
         )

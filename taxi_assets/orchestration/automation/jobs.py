@@ -10,7 +10,7 @@ from pydantic import Field
 
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.registry import DATASETS
-from taxi_assets.datasets.zones import TAXI_ZONE_SHAPES, TAXI_ZONES
+from taxi_assets.datasets.zones import TAXI_ZONE_SHAPES, TAXI_ZONES, WITHOUT_MONTHS
 from taxi_assets.orchestration import names
 from taxi_assets.orchestration.automation.backfills import request_backfill
 from taxi_assets.orchestration.dagster_internals.runs import UnresolvedAssetJobDefinition
@@ -74,7 +74,7 @@ def request_months(context: dg.OpExecutionContext, config: MonthsOfEverything) -
         config.datasets,
         config.first_month,
         config.last_month,
-        with_zones=True,
+        without_months=WITHOUT_MONTHS,
     )
     context.log.info(f"backfill {requested.backfill_id}: {requested.describe()}; see Overview > Backfills")
 

@@ -4,9 +4,11 @@
 from dagster._core.definitions.selector import PartitionRangeSelector, PartitionsByAssetSelector, PartitionsSelector
 
 # What DagsterInstance.add_backfill takes.
-from dagster._core.execution.backfill import PartitionBackfill
+# Beside it, how far it is.
+from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 
 __all__ = [
+    "BulkActionStatus",
     "PartitionBackfill",
     "PartitionRangeSelector",
     "PartitionsByAssetSelector",

@@ -59,15 +59,7 @@ def _gcp(settings: Settings) -> dict[str, object]:
     from taxi_assets.orchestration.resources.gcp import BigQueryDatasetResource, GcsLakeResource
 
     # Wrong names are told when the code location loads, and right ones go on as Google writes them.
-    place = GcpConnection(
-        project=settings.gcp_project_id or "",
-        location=settings.gcp_location or "",
-        bucket=settings.gcp_bucket_name or "",
-        dataset=settings.gcp_dataset or "",
-        storage_emulator=settings.storage_emulator_host,
-        bigquery_emulator=settings.bigquery_emulator_host,
-    )
-    shared: dict[str, Any] = asdict(place)
+    shared: dict[str, Any] = asdict(gcp_place(settings))
     del shared["credentials"]
     # By the variable's name, so that the UI shows that and not the key.
     shared["gcp_credentials"] = EnvVar("SECRET_GCP_SERVICE_ACCOUNT") if settings.secret_gcp_service_account else None
@@ -79,6 +71,24 @@ def _gcp(settings: Settings) -> dict[str, object]:
             require_partition_filter=settings.taxi_require_partition_filter,
         ),
     }
+
+
+def gcp_place(settings: Settings) -> GcpConnection:
+    """The ``gcp`` target of these settings, with its credentials.
+
+    Raises:
+        SettingsError: Names that are missing, or that Google would not take.
+    """
+    key = settings.secret_gcp_service_account
+    return GcpConnection(
+        project=settings.gcp_project_id or "",
+        location=settings.gcp_location or "",
+        bucket=settings.gcp_bucket_name or "",
+        dataset=settings.gcp_dataset or "",
+        credentials=key.get_secret_value() if key else None,
+        storage_emulator=settings.storage_emulator_host,
+        bigquery_emulator=settings.bigquery_emulator_host,
+    )
 
 
 def trips_database(settings: Settings) -> TripsDatabase:

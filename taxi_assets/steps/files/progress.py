@@ -1,13 +1,16 @@
 """Progress of long steps: the hook that each takes, and lines of it for a log.
 
-Belongs here: how often and in which words progress is told. Not here: what is done, and where lines go.
+Belongs here: how often and in which words progress is told, and who watches closer than lines of a log do. Not here:
+what is done, and where lines go.
 """
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Literal, Protocol
 
 FIRST_LINE_AFTER = 5.0
 """Seconds; what is done by then needs no line."""
@@ -23,6 +26,38 @@ passed returns at once; what it raises ends the step.
 """
 
 Unit = Literal["bytes", "rows"]
+
+
+class Watcher(Protocol):
+    """Sees the progress of all months of this process as it is told: a terminal's bars.
+
+    Its methods are called by the threads that do the work, and return at once.
+    """
+
+    def began(self, label: str) -> None:
+        """A step has begun with a month."""
+        ...
+
+    def told(self, label: str, what: str, unit: Unit, done: int, total: int | None) -> None:
+        """It is so far."""
+        ...
+
+    def ended(self, label: str, *, well: bool) -> None:
+        """It is done, or has failed."""
+        ...
+
+
+_watchers: list[Watcher] = []
+
+
+@contextmanager
+def watched_by(watcher: Watcher) -> Generator[None]:
+    """Lets somebody watch while the block goes on."""
+    _watchers.append(watcher)
+    try:
+        yield
+    finally:
+        _watchers.remove(watcher)
 
 
 def no_progress(done: int, total: int | None) -> None:
@@ -68,14 +103,20 @@ class ProgressLines:
 
         def note(done: int, total: int | None) -> None:
             self._latest = (what, unit, done, total)
+            for watcher in _watchers:
+                watcher.told(self._label, what, unit, done, total)
 
         return note
 
     def __enter__(self) -> ProgressLines:
         self._thread.start()
+        for watcher in _watchers:
+            watcher.began(self._label)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        for watcher in _watchers:
+            watcher.ended(self._label, well=kind is None)
         self._over.set()
         self._thread.join()
 
@@ -103,6 +144,30 @@ def in_words(what: str, unit: Unit, done: int, total: int | None) -> str:
     # Rounded down: 100 % is for what is done.
     percent = f", {100 * done // total} %" if total else ""
     return f"{what}: {_figure(done, unit)} of {_figure(total, unit)} {name}{percent}"
+
+
+_LINE = re.compile(
+    r"(?P<label>.+?), (?P<what>[^:,]+): (?P<done>[\d,.]+)(?: of (?P<total>[\d,.]+))? (?P<unit>MB|rows)\b.*"
+)
+
+
+def from_words(line: str) -> tuple[str, str, Unit, int, int | None] | None:
+    """What a line of :class:`ProgressLines` says: label, what, unit, done and total; None for any other line.
+
+    >>> from_words("yellow 2019-01, fetched: 120.3 of 687.1 MB, 17 %")
+    ('yellow 2019-01', 'fetched', 'bytes', 120300000, 687100000)
+    """
+    found = _LINE.fullmatch(line)
+    if found is None:
+        return None
+    unit: Unit = "bytes" if found["unit"] == "MB" else "rows"
+    done, total = (_count(figure, unit) if figure else None for figure in (found["done"], found["total"]))
+    return found["label"], found["what"], unit, done or 0, total
+
+
+def _count(figure: str, unit: Unit) -> int:
+    number = float(figure.replace(",", ""))
+    return round(number * 1e6) if unit == "bytes" else round(number)
 
 
 def _figure(count: int, unit: Unit) -> str:

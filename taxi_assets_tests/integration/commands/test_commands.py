@@ -12,10 +12,10 @@ import duckdb
 import psycopg
 import pytest
 
-from taxi_assets.__main__ import COMMANDS, _parser
+from taxi_assets.cli.program import EXAMPLES
 from taxi_assets.embedded_postgres.server import EmbeddedPostgres
 from taxi_assets.settings import PROJECT_ROOT
-from taxi_assets_tests.support.commands import clean_environment, run
+from taxi_assets_tests.support.commands import clean_environment, run, understood
 
 
 @pytest.fixture
@@ -85,7 +85,8 @@ def test_a_wrong_setting_is_a_sentence_and_not_a_traceback(environment: dict[str
 def test_the_server_outlives_its_command_and_is_stopped_by_the_documented_one(environment: dict[str, str]) -> None:
     server = EmbeddedPostgres(Path(environment["TAXI_DATA_DIR"]) / "postgres")
     started = (
-        "from taxi_assets.settings import load_settings; from taxi_assets.cli.dagster_home import prepare_dagster; "
+        "from taxi_assets.settings import load_settings\n"
+        "from taxi_assets.cli.shared.dagster_home import prepare_dagster\n"
         "prepare_dagster(load_settings())"
     )
     assert run(environment, "python", "-c", started).returncode == 0
@@ -151,7 +152,7 @@ def test_a_folder_of_somebody_else_is_a_sentence(environment: dict[str, str], tm
     closed.mkdir(mode=0)
     # Root may look into every folder, so it becomes nobody, who may not.
     code = (
-        "import os, sys, taxi_assets.cli.server, taxi_assets.__main__ as commands\n"
+        "import os, sys, taxi_assets.cli.serve.server, taxi_assets.__main__ as commands\n"
         "if os.geteuid() == 0: os.setuid(65534)\n"
         "sys.exit(commands.main(['stop']))"
     )
@@ -191,11 +192,11 @@ def test_emulators_say_what_cannot_be_run_between_them(environment: dict[str, st
 def test_every_command_of_the_documentation_exists() -> None:
     pages = [PROJECT_ROOT / "README.md", *(PROJECT_ROOT / "docs").glob("*.md")]
     text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
-    assert set(re.findall(r"python -m taxi_assets (\w+)", text)) <= set(COMMANDS)
-    typed = re.findall(r"^ *\S*python -m taxi_assets ([^#`\n]+)", text, re.MULTILINE)
+    assert set(re.findall(r"python -m taxi_assets (\w+)", text)) <= set(EXAMPLES)
+    typed = re.findall(r"^ *\S*(?:python -m taxi_assets|\btaxi) ([a-z]+[^#`\n]*)", text, re.MULTILINE)
     assert len(typed) >= 6
     for words in typed:
-        assert _parser().parse_args(words.split()).command in COMMANDS
+        understood(words)
     targets = set(re.findall(r"^([a-z-]+):", (PROJECT_ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     assert set(re.findall(r"(?:^|`)make ([a-z-]+)", text, re.MULTILINE)) <= targets
 

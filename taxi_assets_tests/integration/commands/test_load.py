@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from taxi_assets.__main__ import main
-from taxi_assets.cli.dagster_home import DAGSTER_DATABASE
+from taxi_assets.cli.shared.dagster_home import DAGSTER_DATABASE
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.embedded_postgres.server import EmbeddedPostgres
@@ -123,7 +123,7 @@ def test_a_store_that_is_away_is_a_sentence(environment: dict[str, str]) -> None
         "GCP_DATASET": "trips",
     }
     loaded = run({**environment, **nobody, **names}, *LOAD, "yellow", "2019-01")
-    assert loaded.returncode == 1
+    assert loaded.returncode == 75, "it may go well later"
     assert "Traceback" not in loaded.stdout + loaded.stderr
     assert "Connection refused" in loaded.stdout
 
@@ -165,7 +165,7 @@ def test_ctrl_c_ends_it_at_once_and_the_same_command_goes_on(
         ("fhvhv 2019-01", "fhvhv has the months 2019-02 to"),
         ("taxi_zones 2019-01", "has no months"),
         ("taxi_zones --to clean", "no layer 'clean'; it has raw, postgres, warehouse"),
-        ("yellow 2019-01 --to moon", "no layer 'moon'; it has raw, clean, "),
+        ("yellow 2019-01 --to moon", "no layer 'moon': choose from raw, clean, "),
     ],
 )
 def test_what_cannot_be_meant_is_told_as_a_wrong_command_line(
@@ -177,10 +177,9 @@ def test_what_cannot_be_meant_is_told_as_a_wrong_command_line(
 ) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(SystemExit) as ended:
-        main(["load", *words.split()])
-    assert ended.value.code == 2
-    stderr = capsys.readouterr().err
-    assert stderr.startswith("usage: ")
+    assert main(["load", *words.split()]) == 2
+    [stderr] = capsys.readouterr().err.splitlines()
+    assert stderr.startswith("taxi load: ")
+    assert stderr.endswith("Help: taxi load --help")
     assert re.search(said, stderr)
     assert not Path(environment["TAXI_DATA_DIR"]).exists()

@@ -13,8 +13,8 @@ import psutil
 import pytest
 import requests
 
-from taxi_assets.cli import emulators as module
-from taxi_assets.cli.emulators import running_emulators
+from taxi_assets.cli.serve import emulators as module
+from taxi_assets.cli.serve.emulators import running_emulators
 from taxi_assets.errors import SettingsError, StoreUnavailableError
 from taxi_assets.settings import PROJECT_ROOT
 

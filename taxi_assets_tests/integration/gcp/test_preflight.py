@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from taxi_assets.cli.emulators import Emulators
+from taxi_assets.cli.serve.emulators import Emulators
 from taxi_assets.errors import SettingsError, StoreAccessError, StoreUnavailableError
 from taxi_assets.settings import PROJECT_ROOT
 from taxi_assets.steps.gcp.clients import bigquery_client, storage_client

@@ -2,7 +2,7 @@
 
 Belongs here: only that. An emulator must not outlive the process that started it, and a process that is killed
 cannot clean up; but its end of a pipe closes whatever happens. Standard library only: ``python -m
-taxi_assets.cli.emulator_guard COMMAND…``.
+taxi_assets.cli.serve.emulator_guard COMMAND…``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The processes behind the Dagster UI: begun together, started again when one dies, ended together.
 
-Belongs here: their life. Not here: what has to be right before they start (``dev.py``).
+Belongs here: their life. Not here: what has to be right before they start (``up.py``).
 
 It is what `dagster dev` does, and more: that leaves processes behind when it is told to end by anything but Ctrl-C,
 cannot be told to end at all when a script started it in the background, does not notice that the process which holds

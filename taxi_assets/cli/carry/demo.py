@@ -7,7 +7,6 @@ materializes the same assets as the UI does, and its runs appear there.
 from __future__ import annotations
 
 import os
-from argparse import Namespace
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +15,10 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from taxi_assets.cli.dagster_home import prepare_dagster
-from taxi_assets.cli.runs import execute, run_bar, say_failures, terminal
+from taxi_assets.cli.carry.bars import month_bars
+from taxi_assets.cli.carry.runs import execute, say_failures
+from taxi_assets.cli.shared.console import terminal
+from taxi_assets.cli.shared.dagster_home import prepare_dagster
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.zones import TAXI_ZONE_SHAPES, TAXI_ZONE_SHAPES_FILE, TAXI_ZONES
 from taxi_assets.definitions import build_defs
@@ -56,7 +57,7 @@ class ShownMonth:
     unchanged: bool
 
 
-def run_demo(_: Namespace) -> int:
+def run_demo() -> int:
     """Materializes the months and the zones, shows a progress bar and the table; returns the exit code."""
     console = terminal()
     settings = load_settings(taxi_source="sample")
@@ -110,10 +111,10 @@ def _materialize(settings: Settings, instance: dg.DagsterInstance, console: Cons
     marts, page = defs.resolve_job_def(BUILD_MARTS.name), defs.resolve_job_def(MAKE_REPORT.name)
     monthly = [*trips, *([marts] if _assets(marts) else [])]
     total = len(_assets(zones)) + len(MONTHS_SHOWN) * sum(len(_assets(job)) for job in monthly) + len(_assets(page))
-    with run_bar(console, total) as bar:
-        results = [execute(zones, instance, bar, tags=DEMO)]
-        results += [execute(job, instance, bar, months=MONTHS_SHOWN, tags=DEMO) for job in monthly]
-        results += [execute(page, instance, bar, tags=DEMO)] if _assets(page) else []
+    with month_bars(console, total) as bars:
+        results = [execute(zones, instance, bars, tags=DEMO)]
+        results += [execute(job, instance, bars, months=MONTHS_SHOWN, tags=DEMO) for job in monthly]
+        results += [execute(page, instance, bars, tags=DEMO)] if _assets(page) else []
     for result in results:
         say_failures(result, console)
     return results

@@ -10,14 +10,14 @@ import os
 import re
 import shutil
 import sys
-from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
-from taxi_assets.cli.dagster_home import dagster_home
+from taxi_assets.cli.shared.dagster_home import dagster_home
+from taxi_assets.cli.shared.running import NOTE
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.datasets.zones import TAXI_ZONE_SHAPES_FILE, TAXI_ZONES
@@ -27,7 +27,7 @@ from taxi_assets.installation import dagster_yaml, default_data_dir
 from taxi_assets.settings import Settings, load_settings
 
 LAYERS = ("raw", "clean", "rejected", "lake")
-DAGSTER_MADE = ("storage", "history", "schedules", "logs", ".logs_queue", ".nux", ".telemetry", "dagster.yaml")
+DAGSTER_MADE = ("storage", "history", "schedules", "logs", ".logs_queue", ".nux", ".telemetry", "dagster.yaml", NOTE)
 
 # A month in any state: the file, its manifest, its lock, an unfinished one, a folder of spilled rows.
 _MONTHS = "|".join(re.escape(dataset.table) for dataset in DATASETS.values())
@@ -35,7 +35,7 @@ _WITHOUT_MONTHS = "|".join(re.escape(Path(name).stem) for name in (TAXI_ZONES.fi
 _OURS = re.compile(rf"\.?(({_MONTHS})_\d{{4}}-\d{{2}}|{_WITHOUT_MONTHS})\b.*")
 
 
-def clean_up(_: Namespace) -> int:
+def clean_up() -> int:
     """Removes data and run history, unless a process still works on them; returns the exit code."""
     settings = load_settings()
     home = dagster_home()
@@ -77,7 +77,7 @@ def _users(home: Path) -> Iterator[str]:
 
 def _is_ours(words: list[str]) -> bool:
     module = words[words.index("-m") + 1] if "-m" in words[:-1] else Path((words[1:] or [""])[0]).name
-    return module.startswith(("dagster", "taxi_assets"))
+    return module == "taxi" or module.startswith(("dagster", "taxi_assets"))
 
 
 def _home_of(process: psutil.Process) -> Path | None:

@@ -1,6 +1,6 @@
 """Runs that go on in this process, seen at a terminal: what `demo` and `load` share.
 
-Belongs here: a run on the project's own instance, its progress bar, and the reasons of a failure. The UI shows these
+Belongs here: a run on the project's own instance, its bars, and the reasons of a failure. The UI shows these
 runs like those that it launched itself. Not here: which jobs, which months, and what is said at the end.
 """
 
@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import NoReturn
 from uuid import uuid4
 
 import dagster as dg
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from taxi_assets.cli import INTERRUPTED, STOPPED
-from taxi_assets.cli.processes import LOCATION
+from taxi_assets.cli.carry.bars import MonthBars
+from taxi_assets.cli.serve.processes import LOCATION
+from taxi_assets.cli.shared.codes import INTERRUPTED, STOPPED
 from taxi_assets.orchestration.dagster_internals.runs import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
@@ -29,58 +27,10 @@ from taxi_assets.orchestration.dagster_internals.runs import (
 from taxi_assets.orchestration.records import failure_reasons
 
 
-def terminal() -> Console:
-    """A console on a copy of stdout: while a step goes on, Dagster sends the process's own to the log of the run."""
-    stdout = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding=sys.stdout.encoding)
-    return Console(file=stdout, markup=False, highlight=False, soft_wrap=True)
-
-
-class RunBar:
-    """A progress bar that counts what is materialized: each month of each asset is one.
-
-    Beside it stands the run's last message, which is how a long step shows that it goes on.
-    """
-
-    def __init__(self, progress: Progress, total: int) -> None:
-        self._progress = progress
-        self._task = progress.add_task("starting", total=total)
-        self._there: set[tuple[dg.AssetKey, str | None]] = set()
-
-    @property
-    def console(self) -> Console:
-        """What the bar is shown on."""
-        return self._progress.console
-
-    def stop(self) -> None:
-        """Leaves the terminal as it was."""
-        self._progress.stop()
-
-    def see(self, entry: dg.EventLogEntry) -> None:
-        """Takes an event of a run; Dagster calls it for each."""
-        event = entry.dagster_event
-        if event is None:
-            self._progress.update(self._task, description=entry.user_message.partition("\n")[0])
-        elif event.is_step_start and event.step_key:
-            self._progress.update(self._task, description=_asset(event.step_key))
-        elif event.is_step_materialization:
-            materialization = event.step_materialization_data.materialization
-            # A batch that is tried again without its bad month makes some of them twice.
-            self._there.add((materialization.asset_key, materialization.partition))
-            self._progress.update(self._task, completed=len(self._there))
-
-
-@contextmanager
-def run_bar(console: Console, total: int) -> Generator[RunBar]:
-    """Shows the bar while the block goes on."""
-    columns = (SpinnerColumn(), TextColumn("{task.description:<42.42}", markup=False), BarColumn())
-    with Progress(*columns, MofNCompleteColumn(), TimeElapsedColumn(), console=console) as progress:
-        yield RunBar(progress, total)
-
-
 def execute(
     job: dg.JobDefinition,
     instance: dg.DagsterInstance,
-    bar: RunBar,
+    bars: MonthBars,
     *,
     months: Sequence[str] = (),
     assets: Sequence[dg.AssetKey] | None = None,
@@ -91,13 +41,23 @@ def execute(
     Args:
         job: Of the code location, so that the UI knows it.
         instance: Where the run is recorded.
-        bar: Sees the run's events.
+        bars: See the run's events.
         months: Partition keys that follow one another; none for assets without months.
         assets: What to take of the job; None for all.
         tags: Put on the run.
     """
     run_id = str(uuid4())
-    instance.add_event_listener(run_id, bar.see)
+    keys = assets or sorted(job.asset_layer.executable_asset_keys)
+    tables = {key.path[-1]: [each.path[0] for each in keys if each.path[-1] == key.path[-1]] for key in keys}
+    bars.expect(
+        {
+            label: layers
+            for table, layers in tables.items()
+            for name in [table.removesuffix("_tripdata")]
+            for label in ([f"{name} {month}" for month in months] or [name])
+        }
+    )
+    instance.add_event_listener(run_id, bars.see)
     range_tags = (
         {ASSET_PARTITION_RANGE_START_TAG: months[0], ASSET_PARTITION_RANGE_END_TAG: months[-1]} if months else {}
     )
@@ -114,7 +74,7 @@ def execute(
         try:
             result = run.result()
         except KeyboardInterrupt:
-            _end(run_id, instance, bar)
+            _end(run_id, instance, bars)
     _belongs_to_the_location(run_id, instance)
     return result
 
@@ -147,7 +107,7 @@ def _leave_ctrl_c_to_the_main_thread() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
-def _end(run_id: str, instance: dg.DagsterInstance, bar: RunBar) -> NoReturn:
+def _end(run_id: str, instance: dg.DagsterInstance, bars: MonthBars) -> NoReturn:
     """Records that a run was cancelled, and leaves at once: every step bears to be killed."""
     # A second Ctrl-C ends it whatever the database does.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -158,9 +118,9 @@ def _end(run_id: str, instance: dg.DagsterInstance, bar: RunBar) -> NoReturn:
             if instance.event_log_storage.supports_global_concurrency_limits:
                 instance.event_log_storage.free_concurrency_slots_for_run(run_id)
     finally:
-        bar.stop()
-        bar.console.print(STOPPED)
-        bar.console.file.flush()
+        bars.stop()
+        bars.console.print(STOPPED)
+        bars.console.file.flush()
         os._exit(INTERRUPTED)
 
 
@@ -170,14 +130,15 @@ def failures_of(result: dg.ExecuteInProcessResult) -> Sequence[dg.DagsterEvent]:
     return steps or result.filter_events(lambda event: event.is_run_failure)
 
 
+def said_of(failure: dg.DagsterEvent) -> list[tuple[str, str]]:
+    """The asset, and what a person should read of its failure: one for each month."""
+    # Steps are called as their assets, but for the slash: ``raw__yellow_tripdata``.
+    where = (failure.step_key or failure.job_name or "run").replace("__", "/")
+    return [(where, reason) for reason in failure_reasons(failure)]
+
+
 def say_failures(result: dg.ExecuteInProcessResult, console: Console) -> None:
     """Prints what a person should read of each failure, a line for each month."""
     for failure in failures_of(result):
-        where = _asset(failure.step_key or failure.job_name or "run")
-        for reason in failure_reasons(failure):
+        for where, reason in said_of(failure):
             console.print(Text(f"{where}:", "red"), reason)
-
-
-def _asset(step_key: str) -> str:
-    """Steps are called as their assets, but for the slash: ``raw__yellow_tripdata``."""
-    return step_key.replace("__", "/")

@@ -23,7 +23,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from argparse import Namespace
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -150,7 +149,7 @@ class _Server:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        guarded = [sys.executable, "-m", "taxi_assets.cli.emulator_guard", *self._command]
+        guarded = [sys.executable, "-m", "taxi_assets.cli.serve.emulator_guard", *self._command]
         with self._log_path.open("wb") as output:
             self._process = subprocess.Popen(
                 guarded,
@@ -211,9 +210,8 @@ def _unwind(signum: int, _frame: FrameType | None) -> NoReturn:
     sys.exit(128 + signum)
 
 
-def run_between_emulators(options: Namespace) -> int:
+def run_between_emulators(command: list[str]) -> int:
     """Runs a command with the emulators up and its environment pointing at them; returns its exit code."""
-    command = list(options.words)
     if not command:
         raise ArgumentError("say which command is to run between the emulators")
     if shutil.which(command[0]) is None:

@@ -1,0 +1,1 @@
+"""Commands that show what is there, one module a command. They change nothing."""

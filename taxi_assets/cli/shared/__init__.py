@@ -1,0 +1,1 @@
+"""What several commands need: exit codes, consoles, months as people write them, Dagster's folders."""
