@@ -18,7 +18,7 @@ import typer
 from taxi_assets.cli.program import EXAMPLES, app
 from taxi_assets.cli.shared.codes import MEANINGS
 from taxi_assets.datasets.columns import FILE_MONTH, Column, Dataset
-from taxi_assets.datasets.registry import DATASETS
+from taxi_assets.datasets.registry import TLC_DATASETS
 from taxi_assets.datasets.zones import TAXI_ZONES
 from taxi_assets.steps.clean.rules import DUPLICATES, REJECT_RULES, odd_rules
 from taxi_assets.steps.sample.dirt import DEFECTS, PARTS, REJECTED_SHARE, REJECTIONS, REPEATED, Defect
@@ -49,7 +49,7 @@ def _reasons() -> Iterator[str]:
 def _oddities() -> Iterator[str]:
     """Each oddity once, with the datasets that it is counted in; duplicates, which all have, come last."""
     counted: dict[str, tuple[str, list[str]]] = {}
-    for dataset in DATASETS.values():
+    for dataset in TLC_DATASETS.values():
         for rule in odd_rules(dataset):
             counted.setdefault(rule.name, (rule.sentence, []))[1].append(dataset.name)
     counted[DUPLICATES.name] = counted.pop(DUPLICATES.name)
@@ -59,15 +59,15 @@ def _oddities() -> Iterator[str]:
 
 
 def _dirt() -> Iterator[str]:
-    yield _row("dirt", "what it looks like", *DATASETS)
-    yield f"|---|---|{'---:|' * len(DATASETS)}"
+    yield _row("dirt", "what it looks like", *TLC_DATASETS)
+    yield f"|---|---|{'---:|' * len(TLC_DATASETS)}"
     for defect in (*REPEATED, *DEFECTS):
         since = "" if defect.first_month == "2009-01" else f" Since {defect.first_month}."
         yield _row(f"`{defect.name}`", f"{defect.sentence}{since}", *_shares(defect))
 
 
 def _shares(defect: Defect) -> list[str]:
-    return [f"{defect.shares[name] * 100 / PARTS:g} %" if name in defect.shares else "" for name in DATASETS]
+    return [f"{defect.shares[name] * 100 / PARTS:g} %" if name in defect.shares else "" for name in TLC_DATASETS]
 
 
 def _rejections() -> Iterator[str]:
@@ -79,7 +79,7 @@ def _rejections() -> Iterator[str]:
 
 
 def _dictionary() -> Iterator[str]:
-    for dataset in DATASETS.values():
+    for dataset in TLC_DATASETS.values():
         yield f"### {dataset.title}: `{dataset.table}`"
         yield ""
         yield f"{dataset.description} Published since {dataset.first_month}."
@@ -121,19 +121,19 @@ def _months(column: Column, dataset: Dataset) -> str:
 def _columns() -> Iterator[str]:
     """Each column once, with the datasets that have it: what can be compared across them."""
     found: dict[str, list[str]] = {}
-    for dataset in DATASETS.values():
+    for dataset in TLC_DATASETS.values():
         for column in dataset.table_columns:
             found.setdefault(column.name, []).append(dataset.name)
-    yield _row("column", *DATASETS)
-    yield f"|---|{':-:|' * len(DATASETS)}"
+    yield _row("column", *TLC_DATASETS)
+    yield f"|---|{':-:|' * len(TLC_DATASETS)}"
     for name, datasets in sorted(found.items()):
-        yield _row(f"`{name}`", *("x" if dataset in datasets else "" for dataset in DATASETS))
+        yield _row(f"`{name}`", *("x" if dataset in datasets else "" for dataset in TLC_DATASETS))
 
 
 def _codes() -> Iterator[str]:
     yield from _head("column", "value", "meaning", "words that files have used for it")
     seen: set[tuple[str, str]] = set()
-    for column in (column for dataset in DATASETS.values() for column in dataset.columns):
+    for column in (column for dataset in TLC_DATASETS.values() for column in dataset.columns):
         for value, meaning in column.meanings.items():
             if (column.name, str(value)) in seen:
                 continue

@@ -14,6 +14,7 @@ The way of a month, in the order of the rooms that it comes through (``docs/arch
       warehouse/          lake       -> warehouse  DuckDB views or a BigQuery table
     embedded_postgres/    the private server of a data folder
     orchestration/        the same steps under Dagster: instance, resources, automation, assets, checks
+    components.py         what `dg scaffold defs` offers for that: a monthly dataset of your own
     defs/                 yours: what you put there joins the graph
     definitions.py        the code location
     cli/                  what people type

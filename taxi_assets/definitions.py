@@ -8,9 +8,8 @@ environment and that folder.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 
 from dagster import (
@@ -27,49 +26,42 @@ from dagster import (
 )
 
 import taxi_assets.defs as yours
+from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.marts import MARTS
-from taxi_assets.datasets.registry import DATASETS
-from taxi_assets.orchestration.assets.clean import clean_asset
-from taxi_assets.orchestration.assets.lake import lake_asset
+from taxi_assets.datasets.registry import DATASETS, TLC_DATASETS
+from taxi_assets.orchestration.assets.everything import assets_of
 from taxi_assets.orchestration.assets.marts import mart_asset
-from taxi_assets.orchestration.assets.postgres import postgres_asset
-from taxi_assets.orchestration.assets.raw import raw_asset
 from taxi_assets.orchestration.assets.report import report_asset
-from taxi_assets.orchestration.assets.warehouse import warehouse_asset
 from taxi_assets.orchestration.assets.zones import zone_assets
 from taxi_assets.orchestration.automation.everything import alerts_of, automation
 from taxi_assets.orchestration.checks.everything import checks_of, checks_of_marts
 from taxi_assets.orchestration.resources.targets import resources_for
 from taxi_assets.settings import Settings, load_settings
-from taxi_assets.steps.postgres.database import Schemas
 
 
-def build_defs(settings: Settings, **resource_overrides: object) -> Definitions:
+def build_defs(
+    settings: Settings, datasets: Mapping[str, Dataset] = DATASETS, **resource_overrides: object
+) -> Definitions:
     """The whole project for these settings.
 
     Args:
         settings: The validated environment.
+        datasets: Those whose assets and checks are wanted. Jobs, schedules and sensors are there for all.
         resource_overrides: Resources by name that replace those of the target.
     """
     months_per_run = settings.taxi_months_per_run
-    engine = "duckdb" if settings.taxi_target == "local" else "bigquery"
     with_marts = settings.taxi_target == "local"
-    postgres = partial(postgres_asset, schemas=Schemas(settings.taxi_postgres_schema))
     with warnings.catch_warnings():
         # backfill_policy is beta in Dagster 1.13; people who run a command need not read that twenty times.
         warnings.simplefilter("ignore", BetaWarning)
-        assets = [
-            make(dataset, months_per_run)
-            for dataset in DATASETS.values()
-            for make in (raw_asset, clean_asset, postgres, lake_asset, partial(warehouse_asset, engine=engine))
-        ]
+        assets = [asset for dataset in datasets.values() for asset in assets_of(dataset, settings)]
         assets += zone_assets()
         if with_marts:
             assets += [*(mart_asset(mart, months_per_run) for mart in MARTS.values()), report_asset()]
     return Definitions(
         assets=assets,
         asset_checks=[
-            *(check for dataset in DATASETS.values() for check in checks_of(dataset)),
+            *(check for dataset in datasets.values() for check in checks_of(dataset)),
             *(checks_of_marts() if with_marts else []),
         ],
         **automation(settings),
@@ -91,8 +83,9 @@ def with_yours(ours: Definitions) -> Definitions:
     folder = Path(yours.__path__[0])
     tree = ComponentTree.from_module(yours, project_root=folder.parent.parent)
     with warnings.catch_warnings():
-        # It is Dagster's loader that calls what Dagster has in preview.
+        # It is Dagster's loader that calls what Dagster has in preview, and in beta.
         warnings.simplefilter("ignore", PreviewWarning)
+        warnings.simplefilter("ignore", BetaWarning)
         theirs = tree.build_defs(folder)
         clashes = [_clash(name, tree, folder) for name in sorted(_names(ours) & _names(theirs))]
     if clashes:
@@ -135,4 +128,5 @@ def _place(name: str, tree: ComponentTree, folder: Path) -> Path:
     return folder
 
 
-defs = with_yours(build_defs(load_settings()))
+# The assets of datasets that are declared in defs/ come with their components.
+defs = with_yours(build_defs(load_settings(), TLC_DATASETS))

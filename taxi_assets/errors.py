@@ -7,6 +7,7 @@ which ``taxi_assets/orchestration/assets/failures.py`` decides.
     ├── PermanentError             is not retried: asking again gives the same answer
     │   ├── ArgumentError          a request for what there is not: backfills, load_trips, scan_trips
     │   ├── SettingsError          the environment: settings, sources, the gcp target's preflight, commands
+    │   ├── DeclarationError       a dataset of somebody's own, as its defs.yaml declares it
     │   ├── NotPublishedError      the source: a month that it does not have, or does not give
     │   ├── BrokenFileError        contents of a file: raw, clean, lake, landing
     │   ├── LayoutError            columns of a file or a table: clean, postgres, warehouse, landing
@@ -49,6 +50,10 @@ class ArgumentError(PermanentError, ValueError):
 
 class SettingsError(PermanentError):
     """An environment variable is missing or wrong. The message names the variable, the value and the fix."""
+
+
+class DeclarationError(PermanentError):
+    """A declaration of somebody's own dataset is wrong. The message names the file, the line, the field and the fix."""
 
 
 class NotPublishedError(PermanentError):

@@ -86,6 +86,10 @@ class Column:
         return f"{self.description} [{self.unit}]" if self.unit else self.description
 
 
+TLC_LAG_DAYS = 47
+"""From the last day of a month to the date of its file: 47 to 62 days for the files of 2023-01 to 2024-05, 93 for one
+of fhv."""
+
 FILE_MONTH = Column(
     "file_month",
     ColumnType.DATE,
@@ -99,15 +103,19 @@ class Dataset:
     """One published dataset.
 
     Attributes:
-        name: ``yellow``, ``green``, ``fhv`` or ``fhvhv``.
+        name: ``yellow``, ``green``, ``fhv``, ``fhvhv``, or that of a dataset of your own.
         title: What people call it.
         description: Two sentences for the UI and for table comments.
         first_month: First month that was ever published, ``YYYY-MM``.
         columns: Canonical columns in the order of every table, without ``file_month``.
         pickup: Name of the required pickup time.
-        dropoff: Name of the dropoff time.
+        dropoff: Name of the dropoff time, or None.
         total: Name of the column whose sum is compared between stores, or None.
         essential: Names of columns that every file of every era has; a file without one is not of this dataset.
+        files: Where the file of a month is, with ``{month}`` or ``{year}`` and ``{mm}`` in it; None for TLC's datasets,
+            which come from ``TAXI_SOURCE``.
+        lag_days: How many days after its end a month is published at the earliest.
+        defined_in: The file that declares it; empty for TLC's datasets.
     """
 
     name: str
@@ -116,9 +124,12 @@ class Dataset:
     first_month: str
     columns: tuple[Column, ...]
     pickup: str
-    dropoff: str
+    dropoff: str | None
     total: str | None = None
     essential: tuple[str, ...] = ()
+    files: str | None = None
+    lag_days: int = TLC_LAG_DAYS
+    defined_in: str = ""
 
     @property
     def table(self) -> str:

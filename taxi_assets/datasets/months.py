@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 
 _MONTH = re.compile(r"(20\d\d)-(0[1-9]|1[0-2])")
-_FILE_NAME = re.compile(rf"(?P<dataset>[a-z]+)_tripdata_(?P<month>{_MONTH.pattern})(?:\..*)?")
+_FILE_NAME = re.compile(rf"(?P<dataset>[a-z][a-z0-9_]*)_tripdata_(?P<month>{_MONTH.pattern})(?:\..*)?")
 
 
 @dataclass(frozen=True, order=True)
@@ -20,7 +20,7 @@ class TripMonth:
     """One published file: ``TripMonth("yellow", "2019-01")``.
 
     Attributes:
-        dataset: The dataset's name in the registry: yellow, green, fhv or fhvhv.
+        dataset: The dataset's name in the registry: yellow, green, fhv, fhvhv, or one of your own.
         month: The month in a file's name, ``YYYY-MM``; also Dagster's partition key.
 
     Raises:
@@ -71,6 +71,18 @@ class TripMonth:
 
     def __str__(self) -> str:
         return f"{self.dataset} {self.month}"
+
+
+def file_of_month(pattern: str, month: str) -> str:
+    """The file of a month, by the pattern of a dataset's files.
+
+    >>> file_of_month("https://example.org/{year}/bikes-{year}{mm}.csv", "2024-01")
+    'https://example.org/2024/bikes-202401.csv'
+
+    Raises:
+        KeyError: The pattern asks for something else than ``{month}``, ``{year}`` and ``{mm}``.
+    """
+    return pattern.format_map({"month": month, "year": month[:4], "mm": month[5:]})
 
 
 def shift_month(month: str, by: int) -> str:

@@ -6,7 +6,7 @@ zones' shapes (``taxi_assets/steps/files/zone_shapes.py``).
 
 from __future__ import annotations
 
-from taxi_assets.datasets.columns import Column, ColumnType, Lookup
+from taxi_assets.datasets.columns import Column, ColumnType, Dataset, Lookup
 
 FIRST_ZONE, LAST_ZONE = 1, 265
 """The zone numbers that exist. 264 (unknown) and 265 (outside the city) are zones like the others."""
@@ -19,6 +19,12 @@ TAXI_ZONE_SHAPES = "taxi_zone_shapes"
 
 TAXI_ZONE_SHAPES_FILE = "taxi_zones.zip"
 """The shapes as published, below ``misc/`` at TLC: a zip archive of a shapefile."""
+
+
+def zone_columns(dataset: Dataset) -> list[str]:
+    """The columns of a dataset that refer to the lookup."""
+    return [column.name for column in dataset.columns if column.name in ("pulocationid", "dolocationid")]
+
 
 TAXI_ZONES = Lookup(
     name="taxi_zones",

@@ -13,17 +13,13 @@ from zoneinfo import ZoneInfo
 
 from dagster import BackfillPolicy, MonthlyPartitionsDefinition
 
-from taxi_assets.datasets.columns import Dataset
+from taxi_assets.datasets.columns import TLC_LAG_DAYS, Dataset
 from taxi_assets.datasets.months import months_between, shift_month
-from taxi_assets.datasets.registry import DATASETS
+from taxi_assets.datasets.registry import TLC_DATASETS
 from taxi_assets.orchestration.layers import MARTS
 
 TIMEZONE = "America/New_York"
 """TLC's own clock: partitions begin and schedules fire by it."""
-
-SHORTEST_LAG = timedelta(days=47)
-"""From the last day of a month to the date of its file: 47 to 62 days for the files of 2023-01 to 2024-05, 93 for one
-of fhv."""
 
 
 class HasMonths(Protocol):
@@ -56,7 +52,7 @@ def months_of(dataset: Dataset) -> MonthlyPartitionsDefinition:
 def months_of_all() -> MonthlyPartitionsDefinition:
     """Every complete month since the first that any dataset has: of what is made over all of them."""
     return MonthlyPartitionsDefinition(
-        start_date=min(dataset.first_month for dataset in DATASETS.values()), fmt="%Y-%m", timezone=TIMEZONE
+        start_date=min(dataset.first_month for dataset in TLC_DATASETS.values()), fmt="%Y-%m", timezone=TIMEZONE
     )
 
 
@@ -70,18 +66,18 @@ def today_in_new_york() -> date:
     return datetime.now(ZoneInfo(TIMEZONE)).date()
 
 
-def newest_published(today: date) -> str:
-    """The newest month, ``YYYY-MM``, whose file can exist on that day: the last that ended ``SHORTEST_LAG`` before.
+def newest_published(today: date, lag_days: int = TLC_LAG_DAYS) -> str:
+    """The newest month, ``YYYY-MM``, whose file can exist on that day: the last that ended ``lag_days`` before.
 
-    >>> newest_published(date(2024, 4, 1))
-    '2024-01'
+    >>> newest_published(date(2024, 4, 1)), newest_published(date(2024, 4, 1), lag_days=0)
+    ('2024-01', '2024-03')
     """
-    day_after_month = (today - SHORTEST_LAG + timedelta(days=1)).replace(day=1)
+    day_after_month = (today - timedelta(days=lag_days - 1)).replace(day=1)
     return f"{day_after_month - timedelta(days=1):%Y-%m}"
 
 
 def newest_months(dataset: Dataset, today: date, count: int) -> list[str]:
     """The ``count`` newest months that can exist of a dataset, newest first."""
-    newest = newest_published(today)
+    newest = newest_published(today, dataset.lag_days)
     months = months_between(shift_month(newest, 1 - count), newest)
     return [month for month in reversed(months) if month >= dataset.first_month]

@@ -50,6 +50,7 @@ HOUSE = (
     "orchestration.automation",
     "orchestration.checks",
     "orchestration.assets",
+    "components",
     "defs",
     "definitions",
     "cli.shared",

@@ -6,7 +6,7 @@ from dagster import AssetDep, AssetExecutionContext, AssetsDefinition, TimeWindo
 
 from taxi_assets.datasets.marts import SCHEMA, Mart
 from taxi_assets.datasets.months import TripMonth
-from taxi_assets.datasets.registry import DATASETS
+from taxi_assets.datasets.registry import TLC_DATASETS
 from taxi_assets.orchestration.assets.materialize import Metadata, Progress, materialize_months
 from taxi_assets.orchestration.assets.metadata import lookup_schema, mart_metadata
 from taxi_assets.orchestration.assets.trip_asset import OWNERS
@@ -28,7 +28,9 @@ def mart_asset(mart: Mart, months_per_run: int) -> AssetsDefinition:
 
     @asset(
         key=MARTS.key(mart.name),
-        deps=[AssetDep(WAREHOUSE.key(dataset.table), partition_mapping=whole_history) for dataset in DATASETS.values()],
+        deps=[
+            AssetDep(WAREHOUSE.key(dataset.table), partition_mapping=whole_history) for dataset in TLC_DATASETS.values()
+        ],
         description=f"{mart.title}: {mart.description} A month over all services, replaced service by service; it "
         "follows the warehouse by itself.",
         kinds={"duckdb", "bigquery", "sql"},

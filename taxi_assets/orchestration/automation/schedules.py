@@ -23,10 +23,13 @@ from taxi_assets.orchestration.resources.source import Source
 HOURS = {"green": 9, "yellow": 10, "fhv": 11, "fhvhv": 12}
 """New York wall-clock time, summer and winter."""
 
+HOUR_OF_YOURS = 13
+"""Of the datasets that people declare."""
+
 
 def monthly_schedule(dataset: Dataset) -> dg.ScheduleDefinition:
     """``yellow_monthly``. Off until someone switches it on: it downloads."""
-    hour = HOURS[dataset.name]
+    hour = HOURS.get(dataset.name, HOUR_OF_YOURS)
 
     @dg.schedule(
         name=f"{dataset.name}_monthly",
@@ -35,11 +38,12 @@ def monthly_schedule(dataset: Dataset) -> dg.ScheduleDefinition:
         execution_timezone=TIMEZONE,
         default_status=dg.DefaultScheduleStatus.STOPPED,
         description=f"On the 1st at {hour}:00 in New York: loads the newest month of {dataset.title} that can be "
-        "published by then, about three months back. When it is not there yet, the sensor new_months takes it later.",
+        f"published by then, {dataset.lag_days} days after its end. When it is not there yet, the sensor new_months "
+        "takes it later.",
     )
     def monthly(context: dg.ScheduleEvaluationContext, source: Source) -> dg.RunRequest | dg.SkipReason:
         day = context.scheduled_execution_time.astimezone(ZoneInfo(TIMEZONE)).date()
-        month = TripMonth(dataset.name, newest_published(day))
+        month = TripMonth(dataset.name, newest_published(day, dataset.lag_days))
         try:
             published = source.probe(month).published
         except TaxiAssetsError as error:

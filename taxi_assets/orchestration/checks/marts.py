@@ -9,7 +9,7 @@ from dagster import AssetCheckExecutionContext, AssetChecksDefinition, Output, m
 
 from taxi_assets.datasets.marts import MONEY, Mart
 from taxi_assets.datasets.months import TripMonth
-from taxi_assets.datasets.registry import DATASETS
+from taxi_assets.datasets.registry import TLC_DATASETS
 from taxi_assets.orchestration.checks.findings import CheckFunction, Finding, MonthCheck
 from taxi_assets.orchestration.checks.months import results
 from taxi_assets.orchestration.checks.stores import CENTS_PER_MILLION_ROWS
@@ -81,7 +81,7 @@ def same_money(mart: Mart, month: str, warehouse: Warehouse, store: MartStore, m
     figures: dict[str, object] = {}
     wrong: list[str] = []
     for service in _services(month):
-        dataset, column = DATASETS[service.dataset], money.get(service.dataset)
+        dataset, column = TLC_DATASETS[service.dataset], money.get(service.dataset)
         if column is None or dataset.total is None:
             continue
         expected, found = warehouse.total(service, dataset.total) or 0.0, store.total(mart, service, column) or 0.0
@@ -94,7 +94,7 @@ def same_money(mart: Mart, month: str, warehouse: Warehouse, store: MartStore, m
 
 
 def _services(month: str) -> list[TripMonth]:
-    return [TripMonth(dataset.name, month) for dataset in DATASETS.values() if dataset.first_month <= month]
+    return [TripMonth(dataset.name, month) for dataset in TLC_DATASETS.values() if dataset.first_month <= month]
 
 
 def _note(wrong: list[str], mart: Mart) -> str:

@@ -12,7 +12,7 @@ from dagster import AssetCheckExecutionContext, AssetCheckKey, Failure, Output
 
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
-from taxi_assets.datasets.registry import DATASETS
+from taxi_assets.datasets.registry import DATASETS, TLC_DATASETS
 from taxi_assets.orchestration.checks import handed_over
 from taxi_assets.orchestration.checks.findings import CheckFunction, Finding, MonthCheck, all_months, evaluation
 from taxi_assets.orchestration.partitions import HasMonths
@@ -67,9 +67,11 @@ def months_to_check(context: AssetCheckExecutionContext, dataset: HasMonths, dat
     if dataset.name in DATASETS:
         files = sorted((data_dir.root / "clean" / dataset.name).glob(f"{dataset.table}_????-??.parquet"))
         return [TripMonth.from_file_name(path.name) for path in files]
-    # What is made over all datasets.
+    # What is made over all of TLC's datasets.
     files = (data_dir.root / "clean").glob("*/*_tripdata_????-??.parquet")
-    return [TripMonth(dataset.name, month) for month in sorted({TripMonth.from_file_name(f.name).month for f in files})]
+    clean = [TripMonth.from_file_name(file.name) for file in files]
+    found = {each.month for each in clean if each.dataset in TLC_DATASETS}
+    return [TripMonth(dataset.name, month) for month in sorted(found)]
 
 
 def _handed_over(context: AssetCheckExecutionContext, key: AssetCheckKey, month: TripMonth) -> Finding | None:

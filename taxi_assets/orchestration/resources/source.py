@@ -9,6 +9,7 @@ from pydantic import Field
 
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
+from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.steps.files.progress import OnProgress, no_progress
 from taxi_assets.steps.files.raw_file import PublishedFile
 
@@ -35,7 +36,12 @@ class Source(ConfigurableResource):  # pyright: ignore[reportMissingTypeArgument
         from taxi_assets.steps.raw.fetch import fetch_month
 
         return fetch_month(
-            month, self.source, data_dir, sample_rows=self.sample_rows, judge=judge, on_progress=on_progress
+            month,
+            self._source_of(month),
+            data_dir,
+            sample_rows=self.sample_rows,
+            judge=judge,
+            on_progress=on_progress,
         )
 
     def fetch_landed(
@@ -55,7 +61,11 @@ class Source(ConfigurableResource):  # pyright: ignore[reportMissingTypeArgument
         within_a_tick = HttpPolicy(
             attempts=2, first_wait=0.5, longest_wait=1.0, longest_retry_after=2.0, connect_timeout=4.0, read_timeout=6.0
         )
-        return probe_month(month, self.source, sample_rows=self.sample_rows, http=within_a_tick)
+        return probe_month(month, self._source_of(month), sample_rows=self.sample_rows, http=within_a_tick)
+
+    def _source_of(self, month: TripMonth) -> str:
+        """A dataset of one's own says itself where its files are."""
+        return DATASETS[month.dataset].files or self.source
 
     def fetch_zone_shapes(self, data_dir: DataDir) -> FetchedFile:
         """See :func:`taxi_assets.steps.raw.fetch.fetch_zone_shapes`."""

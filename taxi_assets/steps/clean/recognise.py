@@ -33,7 +33,6 @@ from taxi_assets.steps.files.sql import identifier
 from taxi_assets.steps.raw.diagnosis import LOOKED_AT, kind_of
 from taxi_assets.text import shown
 
-_NAME = re.compile(r"(yellow|green|fhvhv|fhv)_tripdata_(20\d\d-(?:0[1-9]|1[0-2]))(?!\d)", re.IGNORECASE)
 ROWS_LOOKED_AT = 100_000
 """Trips that vote for the month when the name does not tell it."""
 
@@ -86,7 +85,9 @@ def recognise(path: Path, ignore: Set[str] = frozenset()) -> LandedFile:
             one month, or of one or another by the order in which its dates are read.
     """
     file_format = _format(path)
-    named = _NAME.search(path.name)
+    # Of fhv and fhvhv the longer first.
+    datasets = "|".join(sorted(DATASETS, key=len, reverse=True))
+    named = re.search(rf"({datasets})_tripdata_(20\d\d-(?:0[1-9]|1[0-2]))(?!\d)", path.name, re.IGNORECASE)
     whole = "Nothing was loaded of it; fetch it once more, and drop it when it is whole"
     with errors_explained(path, path.parent, advice=whole), duckdb.connect() as connection:
         draw_no_progress(connection)

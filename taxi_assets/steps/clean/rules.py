@@ -76,8 +76,8 @@ class OddRule:
         sentence: What it means.
         predicate: SQL over canonical columns, ``{role}`` standing for a quoted column; ``$first_day`` and
             ``$next_month`` are the bounds of the file's month. Empty: counted over whole rows.
-        roles: Role in the predicate and the canonical columns that can play it; the first that a dataset has does. A
-            dataset without any is not measured by the rule.
+        roles: Role in the predicate and the canonical columns that can play it; the first that a dataset has does. Of
+            pickup and dropoff the dataset says itself which they are. One without any is not measured by the rule.
     """
 
     name: str
@@ -88,14 +88,13 @@ class OddRule:
     def columns(self, dataset: Dataset) -> dict[str, str] | None:
         """Role to column in that dataset, or None when the rule does not apply to it."""
         names = {column.name for column in dataset.columns}
+        known = {"pickup": dataset.pickup, "dropoff": dataset.dropoff}
         chosen = {
-            role: next((name for name in candidates if name in names), "") for role, candidates in self.roles.items()
+            role: known.get(role) or next((name for name in candidates if name in names), "")
+            for role, candidates in self.roles.items()
         }
         return chosen if all(chosen.values()) else None
 
-
-_PICKUP = ("tpep_pickup_datetime", "lpep_pickup_datetime", "pickup_datetime")
-_DROPOFF = ("tpep_dropoff_datetime", "lpep_dropoff_datetime", "dropoff_datetime")
 
 DUPLICATES = OddRule(
     "exact_duplicates",
@@ -109,13 +108,13 @@ _ODD = (
         "pickup_outside_month",
         "The pickup time is not in the month of the file: stragglers, and clocks that were years off.",
         "{pickup} < $first_day OR {pickup} >= $next_month",
-        {"pickup": _PICKUP},
+        {"pickup": ()},
     ),
     OddRule(
         "dropoff_not_after_pickup",
         "The dropoff is at or before the pickup.",
         "{dropoff} <= {pickup}",
-        {"pickup": _PICKUP, "dropoff": _DROPOFF},
+        {"pickup": (), "dropoff": ()},
     ),
     OddRule(
         "negative_fare",

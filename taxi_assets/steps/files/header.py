@@ -84,7 +84,7 @@ def _match(
     skipped: list[str] = []
     for position, name in enumerate(header):
         column = dataset.column_called(name)
-        if is_ignored(name) or plain_name(name) in ignore:
+        if plain_name(name) in ignore or (column is None and is_ignored(name)):
             skipped.append(shown(name, _LONGEST_NAME_SHOWN) or f"column {position + 1}, which has no name")
         elif column is None:
             unknown.append(name)
@@ -111,10 +111,10 @@ def _explain(
             f"the registry does not know {_quoted_list(unknown)}. {_advice(dataset, unknown, missing, source)}"
         )
     if missing:
+        gone = "make it optional there" if dataset.defined_in else "take it out of the dataset's `essential`"
         problems.append(
             f"no column for {_quoted_list(missing)}, which every {dataset.name} file has had. If it has another name "
-            f"here, add that to its aliases in taxi_assets/datasets/{dataset.name}.py or vocabulary.py; if it is gone "
-            "for good, take it out of the dataset's `essential`"
+            f"here, add that to its aliases in {_place(dataset)}; if it is gone for good, {gone}"
         )
     return f"{path}: {'; and '.join(problems)}. Nothing was cleaned; the header is: {_listed(header)}"
 
@@ -128,11 +128,20 @@ def _advice(dataset: Dataset, unknown: list[str], missing: list[str], source: st
             f"taxi_assets/datasets/{dataset.name}.py; to load the month without {it}, set "
             f"TAXI_IGNORE_COLUMNS={_setting(unknown)}"
         )
+    if dataset.defined_in:
+        return (
+            f"Add {it} to the columns, or to the aliases of one, in {dataset.defined_in}, or skip {it} on purpose: "
+            f"TAXI_IGNORE_COLUMNS={_setting(unknown)}"
+        )
     return (
         f"If the publisher's files do not have {it}, skip {it} on purpose: TAXI_IGNORE_COLUMNS={_setting(unknown)}. If "
-        f"a known column is called so, add the name to its aliases in taxi_assets/datasets/{dataset.name}.py or "
-        "vocabulary.py"
+        f"a known column is called so, add the name to its aliases in {_place(dataset)}"
     )
+
+
+def _place(dataset: Dataset) -> str:
+    """Where the dataset's columns are listed."""
+    return dataset.defined_in or f"taxi_assets/datasets/{dataset.name}.py or vocabulary.py"
 
 
 def _setting(names: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from taxi_assets.datasets.marts import Mart
 from taxi_assets.datasets.months import TripMonth
-from taxi_assets.datasets.registry import DATASETS
+from taxi_assets.datasets.registry import TLC_DATASETS
 from taxi_assets.errors import NotMaterializedError, TaxiAssetsError
 from taxi_assets.steps.marts.marts import MartPart, MartStore
 
@@ -67,7 +67,7 @@ def build_mart(mart: Mart, month: str, store: MartStore, *, run_id: str = "") ->
     begun = time.monotonic()
     parts: list[MartPart] = []
     errors: list[TaxiAssetsError] = []
-    for service in (TripMonth(name, month) for name in DATASETS):
+    for service in (TripMonth(name, month) for name in TLC_DATASETS):
         try:
             part = store.replace(mart, service, run_id=run_id)
         except TaxiAssetsError as error:  # noqa: PERF203  # four services
@@ -84,6 +84,6 @@ def build_mart(mart: Mart, month: str, store: MartStore, *, run_id: str = "") ->
     if not parts:
         raise NotMaterializedError(
             f"{mart.name} {month}: no service has this month in the warehouse; materialize one of "
-            f"{', '.join(f'warehouse/{dataset.table}' for dataset in DATASETS.values())} first"
+            f"{', '.join(f'warehouse/{dataset.table}' for dataset in TLC_DATASETS.values())} first"
         )
     return MartMonth(mart, month, tuple(parts), time.monotonic() - begun)

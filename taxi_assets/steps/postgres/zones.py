@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 from psycopg import sql
 
 from taxi_assets.datasets.months import TripMonth
-from taxi_assets.datasets.zones import TAXI_ZONES
+from taxi_assets.datasets.registry import DATASETS
+from taxi_assets.datasets.zones import TAXI_ZONES, zone_columns
 from taxi_assets.errors import CountMismatchError
 from taxi_assets.steps.postgres.connection import connection
 from taxi_assets.steps.postgres.database import Database, Schemas, TripsDatabase
@@ -19,9 +20,6 @@ from taxi_assets.steps.postgres.tables import ensure_schema, trusted
 
 if TYPE_CHECKING:
     from psycopg import Connection
-
-ZONE_COLUMNS = ("pulocationid", "dolocationid")
-"""The columns of trips that refer to the lookup."""
 
 
 def load_zones(parquet: Path, database: Database, *, application_name: str = "taxi_assets") -> int:
@@ -92,7 +90,7 @@ def count_unknown_zones(database: Database, month: TripMonth) -> dict[str, int] 
     with connection(where.conninfo, application_name="taxi_assets zones") as server:
         if server.execute("SELECT to_regclass(%s)", [schemas.text(TAXI_ZONES.name)]).fetchone() == (None,):
             return None
-        for column in ZONE_COLUMNS:
+        for column in zone_columns(DATASETS[month.dataset]):
             found = server.execute(
                 sql.SQL(
                     "SELECT count(*) FROM {trips} t WHERE file_month = %s AND {column} IS NOT NULL "

@@ -43,7 +43,9 @@ from taxi_assets.steps.raw.sources import (
     NamedSources,
     SourceFile,
     folder_candidates,
+    folder_of,
     http_candidates,
+    is_pattern,
     is_url,
     yearly_places,
 )
@@ -133,7 +135,8 @@ def fetch_month(
 
     Args:
         month: Which month.
-        source: ``auto``, ``datatalksclub``, ``tlc``, ``sample``, a folder's absolute path or a base URL.
+        source: ``auto``, ``datatalksclub``, ``tlc``, ``sample``, a folder's absolute path, a base URL, or the pattern
+            of one dataset's files (``Dataset.files``).
         data_dir: Where to put it.
         sample_rows: Trips in a file of the sample source.
         judge: Asked before a file takes its name, when all that is known of it is known; and of one that is unchanged.
@@ -294,13 +297,17 @@ def _origin(
     """Yields the source as something that can be asked for the file."""
     if source == "sample":
         yield SampleOrigin(request, sample_rows)
-    elif is_url(source) or source in named:
+        return
+    if is_url(source) or source in named:
         with http_origin(request.label, http_candidates(request, source, named), http) as origin:
             yield origin
+        return
+    folder = folder_of(source) if is_pattern(source) else Path(source)
+    if data_dir is not None:
+        _check_not_own_folder(folder, data_dir)
+    if is_pattern(source):
+        yield FolderOrigin(request.label, folder, [request.place(source)], named_in="the dataset's `files`")
     else:
-        folder = Path(source)
-        if data_dir is not None:
-            _check_not_own_folder(folder, data_dir)
         yield FolderOrigin(request.label, folder, folder_candidates(request, folder), yearly_places(request, folder))
 
 
@@ -317,4 +324,6 @@ def _check_not_own_folder(folder: Path, data_dir: DataDir) -> None:
 def _expected_place(request: FileRequest, source: str, named: NamedSources) -> str:
     if is_url(source) or source in named:
         return http_candidates(request, source, named)[0].shown
+    if is_pattern(source):
+        return request.place(source).shown
     return folder_candidates(request, Path(source))[0].shown

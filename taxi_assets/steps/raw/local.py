@@ -32,7 +32,15 @@ class FolderOrigin:
     not followed: whoever may write into it need not be allowed to read what this account can.
     """
 
-    def __init__(self, label: str, folder: Path, candidates: Sequence[Candidate], yearly: Sequence[Path] = ()) -> None:
+    def __init__(
+        self,
+        label: str,
+        folder: Path,
+        candidates: Sequence[Candidate],
+        yearly: Sequence[Path] = (),
+        *,
+        named_in: str = "TAXI_SOURCE",
+    ) -> None:
         """Nothing is looked at yet.
 
         Args:
@@ -40,11 +48,13 @@ class FolderOrigin:
             folder: The source.
             candidates: Where in it the file may be.
             yearly: Where in it a file of the whole year may be, which the error for a missing month names.
+            named_in: Where a person has named the folder, for messages.
         """
         self._label = label
         self._folder = folder
         self._candidates = candidates
         self._yearly = yearly
+        self._named_in = named_in
 
     def stat(self) -> SourceFile:
         """What the folder holds.
@@ -58,7 +68,8 @@ class FolderOrigin:
         with _reading(self._label, self._folder):
             if not self._folder.is_dir():
                 raise SourceUnavailableError(
-                    f"{self._label}: the source folder {self._folder} is not there; mount it, or correct TAXI_SOURCE"
+                    f"{self._label}: the source folder {self._folder} is not there; mount it, or correct "
+                    f"{self._named_in}"
                 )
             found = [each for each in self._candidates if Path(each.location).is_file()]
             if len(found) > 1:
@@ -76,9 +87,8 @@ class FolderOrigin:
                 "<dataset>_tripdata_YYYY-MM.csv"
             )
         tried = ", ".join(candidate.shown for candidate in self._candidates[:_MOST_PLACES_SHOWN])
-        raise NotPublishedError(
-            f"{self._label}: not published in the source folder; looked for {tried}, and in folders by year and month"
-        )
+        further = ", and in folders by year and month" if self._yearly else ""
+        raise NotPublishedError(f"{self._label}: not published in the source folder; looked for {tried}{further}")
 
     def download(self, source_file: SourceFile, partial: Path, on_progress: OnProgress) -> SourceFile:
         """Copies the file to ``partial``.
@@ -123,7 +133,7 @@ class FolderOrigin:
         raise NotPublishedError(
             f"{self._label}: {path} is a link that leads out of the source folder, to {real}, and is not followed. "
             "What was there before is untouched; put the file itself there, or name the folder that it leads to in "
-            "TAXI_SOURCE"
+            f"{self._named_in}"
         )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
-from taxi_assets.datasets.months import TripMonth
+from taxi_assets.datasets.months import TripMonth, file_of_month
 from taxi_assets.datasets.registry import TLC_URL
 from taxi_assets.datasets.zones import TAXI_ZONE_SHAPES, TAXI_ZONE_SHAPES_FILE
 from taxi_assets.errors import SettingsError
@@ -43,6 +43,11 @@ class FileRequest:
     def of(cls, month: TripMonth) -> FileRequest:
         """The file of a month."""
         return cls(str(month), month.dataset, month.dataset, month.stem, FORMATS, month)
+
+    def place(self, pattern: str) -> Candidate:
+        """The one place at which a pattern has the month."""
+        location = file_of_month(pattern, self.month.month if self.month else "")
+        return Candidate(location, next(each for each in FORMATS if location.endswith(f".{each}")))
 
     def places(self) -> list[tuple[str, Format]]:
         """Relative paths at which a folder or base URL may hold the file, in the order in which they are tried."""
@@ -186,12 +191,25 @@ def _validator(etag: str | None, last_modified: str | None, size: int | None) ->
 
 
 def is_url(source: str) -> bool:
-    """Whether a value of ``TAXI_SOURCE`` is a base URL."""
+    """Whether a source is a base URL, or a pattern of URLs."""
     return source.startswith(("http://", "https://"))
+
+
+def is_pattern(source: str) -> bool:
+    """Whether a source is the pattern of one dataset's files (``Dataset.files``)."""
+    return "{" in source and source.endswith(tuple(f".{each}" for each in FORMATS))
+
+
+def folder_of(pattern: str) -> Path:
+    """The folder below which a pattern of paths has all its files."""
+    fixed = Path(pattern.partition("{")[0] + "…")
+    return fixed.parent
 
 
 def http_candidates(request: FileRequest, source: str, named: NamedSources) -> list[Candidate]:
     """The URLs at which a named source or base URL may hold the file, in the order in which they are tried."""
+    if is_pattern(source):
+        return [request.place(source)]
     if is_url(source):
         return [Candidate(join_url(source, path), file_format) for path, file_format in request.places()]
     publishers = named[source]

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from taxi_assets.datasets.months import months_between
-from taxi_assets.datasets.registry import DATASETS
+from taxi_assets.datasets.registry import TLC_DATASETS
 
 FEW = 10
 """An average of fewer trips than that says more about them than about a place, and is not shown."""
@@ -151,7 +151,7 @@ class Figures:
     def services(self) -> list[str]:
         """The services that have a month loaded, in the registry's order."""
         loaded = {file.service for file in self.files}
-        return [name for name in DATASETS if name in loaded]
+        return [name for name in TLC_DATASETS if name in loaded]
 
     @cached_property
     def first(self) -> str | None:
@@ -173,19 +173,19 @@ class Figures:
 
     def expected(self, service: str) -> list[str]:
         """The months of a service that are loaded or missing: from its first one to the last month that is loaded."""
-        return [] if self.last is None else months_between(DATASETS[service].first_month, self.last)
+        return [] if self.last is None else months_between(TLC_DATASETS[service].first_month, self.last)
 
     def state(self, service: str, month: str) -> str | None:
         """Of a month: ``loaded``, ``missing``, or None where nothing was published, or nobody knows."""
         if (service, month) in self.by_key:
             return "loaded"
-        is_expected = self.last is not None and DATASETS[service].first_month <= month <= self.last
+        is_expected = self.last is not None and TLC_DATASETS[service].first_month <= month <= self.last
         return "missing" if is_expected else None
 
     def missing(self) -> list[Key]:
         """The months that are published and not loaded."""
         return [
-            (service, month) for service in DATASETS for month in self.expected(service)
+            (service, month) for service in TLC_DATASETS for month in self.expected(service)
             if (service, month) not in self.by_key
         ]  # fmt: skip
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from taxi_assets.datasets.months import TripMonth
-from taxi_assets.datasets.registry import DATASETS
+from taxi_assets.datasets.registry import TLC_DATASETS
 from taxi_assets.steps.report.charts import Line, Plot, Stretch, Value, plot, stretches, tick
 from taxi_assets.steps.report.figures import FEW, Figures, PublishedMonth, Sums, total
 from taxi_assets.steps.report.places import ZoneMap
@@ -108,7 +108,7 @@ def render(figures: Figures, zone_map: ZoneMap | None) -> str:
     )
     script = (_TEMPLATES / "page.js").read_text(encoding="utf-8")
     slices = pack(figures)
-    order = list(DATASETS)
+    order = list(TLC_DATASETS)
     return environment.get_template("overview.html.jinja").render(
         title="New York\N{RIGHT SINGLE QUOTATION MARK}s taxis, month by month",
         style=(_TEMPLATES / "page.css").read_text(encoding="utf-8"),
@@ -119,7 +119,7 @@ def render(figures: Figures, zone_map: ZoneMap | None) -> str:
         head=_head(figures),
         synthetic=_synthetic(figures),
         charts=[_trips(figures), _sides(figures), _money(figures)] if figures.sums else [],
-        calendar={service: _calendar(figures, service) for service in DATASETS} if figures.files else {},
+        calendar={service: _calendar(figures, service) for service in TLC_DATASETS} if figures.files else {},
         files=[_file(file) for file in sorted(figures.files, key=lambda file: (file.month, order.index(file.service)))],
         take_files=_take_files(figures),
         zone_map=zone_map,
@@ -174,7 +174,7 @@ def lines_of_trips(figures: Figures) -> list[Line]:
     """Trips a month of every service; a month that is not loaded is a gap."""
     return [
         Line(service, LABELS[service], _of_months(figures, service, lambda sums: float(sums.trips)))
-        for service in DATASETS
+        for service in TLC_DATASETS
     ]
 
 
@@ -245,7 +245,7 @@ def _side(figures: Figures, services: Iterable[str]) -> list[Value]:
 
 
 def _money(figures: Figures) -> Chart:
-    with_money = [service for service in DATASETS if service != "fhv"]
+    with_money = [service for service in TLC_DATASETS if service != "fhv"]
     fares = {service: _of_months(figures, service, lambda sums: sums.mean_fare) for service in with_money}
     tips = {service: _of_months(figures, service, lambda sums: sums.tip_share) for service in with_money}
     columns = [(f"{LABELS[name]}, fare", (name,), fares[name], "${:,.2f}") for name in with_money]
@@ -292,7 +292,7 @@ def _of_months(figures: Figures, service: str, value: Callable[[Sums], Value]) -
 def _strips(figures: Figures) -> list[tuple[str, str, list[Stretch]]]:
     return [
         (LABELS[service], service, stretches([figures.state(service, month) for month in figures.axis]))
-        for service in DATASETS
+        for service in TLC_DATASETS
     ]
 
 

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from taxi_assets.datasets.registry import DATASETS
+from taxi_assets.datasets.registry import TLC_DATASETS
 from taxi_assets.steps.marts.marts import MartStore
 from taxi_assets.steps.report.figures import HOURS_A_WEEK, Figures, Key, PublishedMonth, Sums, Zone, total
 
@@ -59,7 +59,7 @@ def read_figures(marts: MartStore, shapes: ZoneShapes | None = None) -> Figures:
         hours[service, month[:7]][24 * int(weekday) + int(hour)] += int(trips)
     files = [_file(row) for row in marts.ask(FILES)]
     return Figures(
-        files=tuple(sorted((file for file in files if file.service in DATASETS), key=lambda file: file.key)),
+        files=tuple(sorted((file for file in files if file.service in TLC_DATASETS), key=lambda file: file.key)),
         # In one order, whatever the engine's: equal marts make an equal page.
         sums={key: total(zones[key].values()) for key in sorted(zones)},
         zones={key: zones[key] for key in sorted(zones)},

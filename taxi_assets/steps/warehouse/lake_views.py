@@ -15,7 +15,7 @@ import duckdb
 from taxi_assets.datasets.columns import Column, Dataset
 from taxi_assets.datasets.marts import MARTS, SCHEMA, TRIPS, TRIPS_DESCRIPTION, Mart
 from taxi_assets.datasets.months import TripMonth
-from taxi_assets.datasets.registry import DATASETS
+from taxi_assets.datasets.registry import DATASETS, TLC_DATASETS
 from taxi_assets.datasets.zones import TAXI_ZONES
 from taxi_assets.steps.files.sql import identifier, literal, parquet_scan
 from taxi_assets.steps.views.render import HERE as VIEWS
@@ -86,7 +86,7 @@ def _views(connection: duckdb.DuckDBPyConnection, take: Take) -> Iterator[View]:
         sql = mart_projection(mart, take(f"{mart_folder(mart)}/*.parquet"))
         yield View(SCHEMA, mart.name, mart.description, mart.columns, sql)
     trips = "\nUNION ALL\n".join(
-        trips_sql(dataset, f"{MAIN}.{identifier(dataset.table)}") for dataset in DATASETS.values()
+        trips_sql(dataset, f"{MAIN}.{identifier(dataset.table)}") for dataset in TLC_DATASETS.values()
     )
     yield View(SCHEMA, "trips", TRIPS_DESCRIPTION, TRIPS, typed(TRIPS, trips))
 

@@ -9,9 +9,10 @@ import dagster as dg
 import pytest
 from dagster._utils.schedules import schedule_execution_time_iterator
 
+from taxi_assets.datasets.columns import TLC_LAG_DAYS
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.definitions import build_defs
-from taxi_assets.orchestration.partitions import SHORTEST_LAG, months_of, newest_months, newest_published
+from taxi_assets.orchestration.partitions import months_of, newest_months, newest_published
 from taxi_assets.orchestration.resources.source import Source
 from taxi_assets.settings import load_settings
 from taxi_assets_tests.support.http_source import Answer, HttpSource
@@ -109,13 +110,19 @@ def test_a_source_that_is_down_is_left_to_the_run_which_tries_for_longer(
 
 
 def test_a_month_is_newest_from_the_day_on_which_its_shortest_lag_is_over() -> None:
+    lag = timedelta(days=TLC_LAG_DAYS)
     for offset in range(800):
         day = date(2023, 12, 1) + timedelta(days=offset)
         newest = newest_published(day)
         year, month = int(newest[:4]), int(newest[5:])
         last_day = date(year + month // 12, month % 12 + 1, 1) - timedelta(days=1)
         next_last_day = (last_day + timedelta(days=32)).replace(day=1) - timedelta(days=1)
-        assert last_day + SHORTEST_LAG <= day < next_last_day + SHORTEST_LAG, day
+        assert last_day + lag <= day < next_last_day + lag, day
+
+
+def test_a_month_is_newest_on_its_last_day_when_it_is_published_without_a_lag() -> None:
+    assert newest_published(date(2024, 4, 29), lag_days=0) == "2024-03"
+    assert newest_published(date(2024, 4, 30), lag_days=0) == "2024-04"
 
 
 def test_a_dataset_has_no_newest_months_before_its_first() -> None:
