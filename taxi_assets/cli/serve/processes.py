@@ -111,22 +111,27 @@ def run_together(environment: Mapping[str, str], host: str, port: int) -> int:
         code = ["dagster", "code-server", "start", "-m", LOCATION, "--socket", str(place), "--location-name", LOCATION]
         shown = ["--workspace", str(workspace)]
         ui = ["taxi_assets.orchestration.webserver", "--host", host, "--port", str(port), *shown]
+        left_behind = Part("end of dead runs", ["taxi_assets.orchestration.instance.dead_runs"], environment)
         parts = [
             Part("code server", [*code, "--inject-env-vars-from-instance", "--log-level", "warning"], environment),
             Part("webserver", [*ui, "--dagster-log-level", "warning"], environment),
             Part("daemon", ["dagster._daemon", "run", *shown, "--log-level", "warning"], environment),
         ]
         try:
-            return _watch(parts, place, told)
+            return _watch(parts, left_behind, place, told)
         finally:
-            _end(parts)
+            _end([left_behind, *parts])
 
 
-def _watch(parts: list[Part], place: Path, told: list[int]) -> int:
+def _watch(parts: list[Part], left_behind: Part, place: Path, told: list[int]) -> int:
     code_server, *others = parts
     looked, had_children = time.monotonic(), False
+    left_behind.start()
     code_server.start()
     while not told and code_server.ended is None and not _answers(place) and code_server.age < CODE_SECONDS:
+        time.sleep(LOOK_SECONDS)
+    # Before the daemon, which may start runs.
+    while not told and left_behind.ended is None and left_behind.age < CODE_SECONDS:
         time.sleep(LOOK_SECONDS)
     for part in others:
         part.start()

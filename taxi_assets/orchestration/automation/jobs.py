@@ -23,7 +23,7 @@ def _load_job(dataset: Dataset) -> UnresolvedAssetJobDefinition:
         f"load_{dataset.name}",
         dg.AssetSelection.groups(dataset.name),
         description=f"{dataset.title}: carries the chosen months from the published file through every layer. "
-        f"To load years, choose a range of partitions: it becomes a backfill.",
+        "To load years, open the dataset in the Catalog: a backfill of its assets shows what became of each month.",
         tags={names.DATASET: dataset.name},
     )
 
@@ -76,7 +76,7 @@ def request_months(context: dg.OpExecutionContext, config: MonthsOfEverything) -
         config.last_month,
         without_months=WITHOUT_MONTHS,
     )
-    context.log.info(f"backfill {requested.backfill_id}: {requested.describe()}; see Overview > Backfills")
+    context.log.info(f"backfill {requested.backfill_id}: {requested.describe()}; see Runs > Backfills")
 
 
 @dg.job(

@@ -10,12 +10,15 @@ same kind would wait without a word. So each run, when it begins, ends those tha
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
 from pathlib import Path
 
-from dagster import DagsterInstance, DagsterRun
+from dagster import DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
+
+from taxi_assets.orchestration.dagster_internals.launcher import GRPC_INFO_TAG
 
 PROCESS_TAG = ".dagster/taxi.process"
 """``host:pid`` of the process that executes a run; hidden from lists, as all that begins so."""
@@ -77,6 +80,45 @@ def end_dead_runs(instance: DagsterInstance) -> list[str]:
     return dead
 
 
+def end_runs_that_never_began(instance: DagsterInstance) -> list[str]:
+    """Reports runs that were being started by processes of this machine that are gone, as failed.
+
+    Dagster's run monitoring leaves a run that has not begun alone for five minutes, as starting may take that long.
+    When nothing is up that could be starting one, as before a UI comes up, there is nothing to wait for.
+
+    Returns:
+        The ids of those runs.
+    """
+    dead: list[str] = []
+    for run in instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.STARTING])):
+        if _is_being_started(instance, run):
+            continue
+        dead.append(run.run_id)
+        instance.report_run_failed(run, "The process that was starting this run is gone. Nothing was done: run again")
+    return dead
+
+
+def _is_being_started(instance: DagsterInstance, run: DagsterRun) -> bool:
+    """Whether a process is there that executes the run or answers for it; also where that cannot be told from here."""
+    address = json.loads(run.tags.get(GRPC_INFO_TAG, "{}"))
+    place = address.get("socket")
+    if place is None:
+        # A code server that is reached over the network knows its runs itself.
+        return True
+    with socket.socket(socket.AF_UNIX) as probe:
+        if probe.connect_ex(place) == 0:
+            return True
+    events = instance.get_records_for_run(run.run_id, of_type=DagsterEventType.ENGINE_EVENT).records
+    started = [
+        value.value
+        for record in events
+        if record.event_log_entry.dagster_event
+        for name, value in record.event_log_entry.dagster_event.engine_event_data.metadata.items()
+        if name == "pid"
+    ]
+    return any(_begun(int(str(pid))) is not None for pid in started)
+
+
 def _begun(pid: int) -> str | None:
     """When a process of this machine began; None when there is none, or nothing but its exit code is left of it."""
     try:
@@ -93,3 +135,8 @@ def _begun(pid: int) -> str | None:
         )
         state, _, begun = asked.stdout.strip().partition(" ")
     return None if not state or state[0] in "ZX" else begun.strip()
+
+
+if __name__ == "__main__":
+    with DagsterInstance.get() as opened:
+        end_runs_that_never_began(opened)

@@ -46,21 +46,21 @@ def described(backfill: PartitionBackfill) -> PartitionBackfill:
     months = {
         key: set(subset.get_partition_keys())
         for key, subset in data.target_subset.partitions_subsets_by_asset_key.items()
-        if key.path[-1].removesuffix("_tripdata") in DATASETS
+        if key.path[0] in LAYERS
     }
     if not months:
         return backfill
-    datasets = [name for name, dataset in DATASETS.items() if any(key.path[-1] == dataset.table for key in months)]
+    tables = sorted({key.path[-1].removesuffix("_tripdata") for key in months})
     in_words = _written(stretches({month for taken in months.values() for month in taken}))
     tags = {names.MONTHS: in_words, **backfill.tags}
-    if len(datasets) == 1:
-        tags = {names.DATASET: datasets[0], **tags}
+    if len(tables) == 1 and tables[0] in DATASETS:
+        tags = {names.DATASET: tables[0], **tags}
     title = backfill.title
     by_automation = names.REASON in tags
     if by_automation or not title:
         layers = [layer for layer in LAYERS if any(key.path[0] == layer for key in months)]
         why = f"{tags[names.REASON]}: " if by_automation else ""
-        title = f"{why}{', '.join(datasets)} {in_words}, {', '.join(layers)}"
+        title = f"{why}{', '.join(tables)} {in_words}, {', '.join(layers)}"
     return backfill._replace(title=title[:LONGEST_TITLE], tags=tags)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -15,13 +16,20 @@ from pathlib import Path
 import pytest
 import yaml
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
+from dagster._core.events import EngineEventData
 from dagster._core.launcher import WorkerStatus
 from dagster._core.test_utils import create_run_for_test, instance_for_test
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import GrpcServerTarget
 
 from taxi_assets.orchestration.instance import launcher as launcher_module
-from taxi_assets.orchestration.instance.dead_runs import BEGUN_TAG, PROCESS_TAG, worker_lives, worker_of
+from taxi_assets.orchestration.instance.dead_runs import (
+    BEGUN_TAG,
+    PROCESS_TAG,
+    end_runs_that_never_began,
+    worker_lives,
+    worker_of,
+)
 from taxi_assets.orchestration.instance.launcher import CodeServerRunLauncher
 from taxi_assets_tests.support.dagster_processes import PROJECT_ROOT, DagsterProcess, wait_until
 
@@ -196,3 +204,28 @@ def test_a_process_of_which_only_the_exit_code_is_left_is_gone() -> None:
         os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
         run = create_run_for_test(instance, tags={PROCESS_TAG: f"{socket.gethostname()}:{ended.pid}"})
         assert worker_lives(run) is False
+
+
+def test_a_run_whose_start_was_killed_is_ended_when_nobody_can_be_starting_it(tmp_path: Path) -> None:
+    gone, listening = tmp_path / "gone.sock", tmp_path / "there.sock"
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended, socket.socket(socket.AF_UNIX) as server:
+        ended.wait()
+        server.bind(str(listening))
+        server.listen()
+
+        def starting(address: dict[str, object], pid: int | None = None) -> str:
+            run = create_run_for_test(
+                instance, status=DagsterRunStatus.STARTING, tags={".dagster/grpc_info": json.dumps(address)}
+            )
+            if pid is not None:
+                instance.report_engine_event("Started process for run", run, EngineEventData.in_process(pid))
+            return run.run_id
+
+        with instance_for_test() as instance:
+            dead = {starting({"socket": str(gone)}), starting({"socket": str(gone)}, ended.pid)}
+            starting({"socket": str(gone)}, os.getpid())
+            starting({"socket": str(listening)})
+            starting({"host": "code", "port": 4000})
+            assert set(end_runs_that_never_began(instance)) == dead
+            failed = {run.run_id for run in instance.get_runs() if run.status is DagsterRunStatus.FAILURE}
+            assert failed == dead
