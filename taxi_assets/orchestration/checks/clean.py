@@ -22,6 +22,7 @@ from taxi_assets.orchestration.partitions import months_of
 from taxi_assets.orchestration.resources.local_files import LocalFiles
 from taxi_assets.steps.clean.locate import PLACES, has_coordinates
 from taxi_assets.steps.clean.losses import FILLED, MOST_REJECTED, MOST_UNREADABLE, find_losses
+from taxi_assets.steps.clean.usual import unusual
 from taxi_assets.steps.files.clean_file import CleanFile, clean_on_disk, rows_in
 from taxi_assets.steps.files.raw_file import RawFile, read_raw
 from taxi_assets.steps.files.sql import identifier, parquet_scan
@@ -44,7 +45,8 @@ LOSSES = MonthCheck(
 )
 ODDITIES = MonthCheck(
     "oddities",
-    "Trips that are odd but possible: kept, counted, shown as a warning.",
+    "Trips that are odd but possible are kept and counted; a share that no known month of the dataset comes near "
+    "warns.",
     severity=AssetCheckSeverity.WARN,
 )
 
@@ -166,13 +168,17 @@ def losses(clean: CleanFile) -> Finding:
 
 
 def oddities(clean: CleanFile) -> Finding:
-    """Counts what the rules call odd; the published data is kept as it is."""
+    """Counts what the rules call odd, and warns of what is unusual; the published data is kept as it is."""
     from taxi_assets.steps.clean.oddities import count_oddities
 
-    counted = count_oddities(clean.path, clean.month)
-    there = {name: count for name, count in counted.items() if count}
-    note = ", ".join(f"{count:,} {name}" for name, count in there.items())
-    return Finding(passed=not there, figures=counted, note=note)
+    month = clean.month
+    counted, trips = count_oddities(clean.path, month), rows_in(clean.path)
+    told = [
+        f"{rule} {counted[rule] / trips:.2%} of {trips:,} trips (usual {known.share:.2%}: {known.source}; warns above "
+        f"{known.most:.0%})"
+        for rule, known in unusual(counted, month, trips).items()
+    ]
+    return Finding(passed=not told, figures=counted, note="; ".join(told))
 
 
 def zones_located(clean: CleanFile) -> Finding:
