@@ -245,6 +245,29 @@ def psql() -> int:
     return run_psql()
 
 
+@command(LOOK, "taxi catalogue taxi_rides_ny.duckdb --schema prod")
+def catalogue(
+    file: Annotated[Path, typer.Argument(help="A DuckDB file; made if it is not there.", show_default=False)],
+    schema: Annotated[str, typer.Option(help="Where the views go; the course's dbt project reads prod.")] = "main",
+    as_json: AsJson = False,
+) -> int:
+    """Make views of all trips and zones in any DuckDB file, for tools that own their file, as dbt does."""
+    from taxi_assets.cli.look.catalogue import run_catalogue
+
+    return run_catalogue(file, schema, as_json=as_json)
+
+
+@command(LOOK, "taxi report", "taxi report --no-browser --json")
+def report(
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open it.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Make the page of everything that is loaded, and open it."""
+    from taxi_assets.cli.look.report import run_report
+
+    return run_report(browser=not no_browser, as_json=as_json)
+
+
 @command(SERVE, "taxi up", "taxi up --no-browser --port 3001")
 def up(
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open the browser.")] = False,
