@@ -19,20 +19,28 @@ import psutil
 from taxi_assets.cli.shared.dagster_home import dagster_home
 from taxi_assets.cli.shared.running import NOTE
 from taxi_assets.data_dir import DataDir
+from taxi_assets.datasets.marts import MARTS
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.datasets.zones import TAXI_ZONE_SHAPES_FILE, TAXI_ZONES
 from taxi_assets.embedded_postgres.server import EmbeddedPostgres
 from taxi_assets.errors import StoreAccessError
 from taxi_assets.installation import dagster_yaml, default_data_dir
 from taxi_assets.settings import Settings, load_settings
+from taxi_assets.steps.report.write import OBJECT_NAME
 
-LAYERS = ("raw", "clean", "rejected", "lake")
+LAYERS = ("raw", "clean", "rejected", "lake", "report")
 DAGSTER_MADE = ("storage", "history", "schedules", "logs", ".logs_queue", ".nux", ".telemetry", "dagster.yaml", NOTE)
 
+PAGE = Path(OBJECT_NAME).name
+
 # A month in any state: the file, its manifest, its lock, an unfinished one, a folder of spilled rows.
-_MONTHS = "|".join(re.escape(dataset.table) for dataset in DATASETS.values())
+_MONTHS = "|".join(
+    re.escape(name)
+    for dataset in DATASETS.values()
+    for name in (dataset.table, *(f"{dataset.name}_{mart}" for mart in MARTS))
+)
 _WITHOUT_MONTHS = "|".join(re.escape(Path(name).stem) for name in (TAXI_ZONES.file_name, TAXI_ZONE_SHAPES_FILE))
-_OURS = re.compile(rf"\.?(({_MONTHS})_\d{{4}}-\d{{2}}|{_WITHOUT_MONTHS})\b.*")
+_OURS = re.compile(rf"\.?(({_MONTHS})_\d{{4}}-\d{{2}}|{_WITHOUT_MONTHS}|{re.escape(PAGE)})\b.*")
 
 
 def clean_up() -> int:
