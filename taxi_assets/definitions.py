@@ -50,19 +50,18 @@ def build_defs(
         resource_overrides: Resources by name that replace those of the target.
     """
     months_per_run = settings.taxi_months_per_run
-    with_marts = settings.taxi_target == "local"
     with warnings.catch_warnings():
         # backfill_policy is beta in Dagster 1.13; people who run a command need not read that twenty times.
         warnings.simplefilter("ignore", BetaWarning)
         assets = [asset for dataset in datasets.values() for asset in assets_of(dataset, settings)]
         assets += zone_assets()
-        if with_marts:
-            assets += [*(mart_asset(mart, months_per_run) for mart in MARTS.values()), report_asset()]
+        assets += [mart_asset(mart, months_per_run) for mart in MARTS.values()]
+        assets += [report_asset()] if settings.taxi_target == "local" else []
     return Definitions(
         assets=assets,
         asset_checks=[
             *(check for dataset in datasets.values() for check in checks_of(dataset)),
-            *(checks_of_marts() if with_marts else []),
+            *checks_of_marts(),
         ],
         **automation(settings),
         resources={**resources_for(settings), "alerts": alerts_of(settings), **resource_overrides},

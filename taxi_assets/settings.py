@@ -121,7 +121,7 @@ class Settings(BaseSettings):
     @field_validator("taxi_postgres_schema")
     @classmethod
     def _postgres_schema_is_free(cls, value: str) -> str:
-        if value.startswith("pg_") or value in ("information_schema", "partitions", "zoomcamp"):
+        if value.startswith("pg_") or value in ("information_schema", "partitions", "zoomcamp", "tlc"):
             raise ValueError("this schema has another purpose; choose a name of your own, for example taxi")
         if not 1 <= len(value.encode()) <= LONGEST_SCHEMA or {"%", "\x00"} & set(value):
             raise ValueError(f"use a name of 1 to {LONGEST_SCHEMA} bytes without %, for example taxi")

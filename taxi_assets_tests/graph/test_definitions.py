@@ -53,7 +53,7 @@ def test_the_assets_are_exactly_those_of_the_contract(target: str, tmp_path: Pat
     expected = {f"{layer}/{dataset}_tripdata" for layer in LAYERS for dataset in DATASETS}
     expected |= {f"{layer}/taxi_zones" for layer in ("raw", "postgres", "warehouse")}
     expected.add("raw/taxi_zone_shapes")
-    expected |= {f"marts/{name}" for name in MARTS if target == "local"}
+    expected |= {f"marts/{name}" for name in MARTS}
     expected |= {"report/overview"} if target == "local" else set()
     assert {key.to_user_string() for key in graph.materializable_asset_keys} == expected
     for key in graph.materializable_asset_keys:
@@ -87,7 +87,7 @@ def test_the_checks_are_exactly_these_and_block_what_they_should(target: str, tm
         "marts/zone_pairs:totals_equal_warehouse": True,
         "marts/months:trips_equal_warehouse": True,
     }
-    assert found == (of_marts if target == "local" else {}) | {
+    assert found == of_marts | {
         f"{layer}/{dataset}_tripdata:{name}": blocking
         for layer, checks in CHECKS.items()
         for dataset in DATASETS

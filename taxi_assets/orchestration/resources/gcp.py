@@ -129,12 +129,13 @@ class BigQueryDatasetResource(GcpResource, BigQueryResource, WarehouseResource):
         )
 
     def marts(self) -> MartStore:
-        """There are none yet: ``definitions.py`` makes marts in the ``local`` target only.
+        """The marts beside the dataset; errors as :meth:`open`."""
+        from taxi_assets.steps.marts.bigquery_marts import BigQueryMarts
 
-        Raises:
-            NotImplementedError: Always.
-        """
-        raise NotImplementedError("BigQuery has no marts")
+        gcp, warehouse = self.connection, self.open()
+        lake = GcsLake(_storage(gcp), gcp.bucket)
+        limit = self.maximum_bytes_billed
+        return BigQueryMarts(_bigquery(gcp), warehouse, lake, gcp.dataset_id, maximum_bytes_billed=limit)
 
 
 # `cache` does not remember errors: whoever opens next asks again.

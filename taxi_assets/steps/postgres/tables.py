@@ -1,14 +1,16 @@
 """The tables and views of the trips database, derived from the registry.
 
-Belongs here: DDL of the parent tables, their comments and index, the ``zoomcamp`` views, and the names of a month's
-partition. Not here: filling them (``load.py``).
+Belongs here: DDL of the parent tables, their comments and index, the views beside them, and the names of a month's
+partition. Not here: filling them (``load.py``), what the views say (``taxi_assets/steps/views``).
 
     public.yellow_tripdata                      PARTITION BY LIST (file_month), what people query
     partitions.yellow_tripdata_2019_01          one month of it; its comment says which file it holds
     partitions.yellow_tripdata_2019_01_loading_…  a month that is being loaded, not attached yet
     zoomcamp.yellow_tripdata                    the same trips as the course's table
+    tlc.yellow_tripdata                         the same under TLC's own names: "PULocationID"
 
-Another ``TAXI_POSTGRES_SCHEMA`` than ``public`` has schemas of its own (``database.py``); there is one ``zoomcamp``.
+Another ``TAXI_POSTGRES_SCHEMA`` than ``public`` has schemas of its own (``database.py``); there is one ``zoomcamp``
+and one ``tlc``.
 """
 
 from __future__ import annotations
@@ -17,7 +19,6 @@ import hashlib
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
@@ -25,15 +26,16 @@ from psycopg import sql
 
 from taxi_assets.datasets.columns import Column, Dataset
 from taxi_assets.datasets.months import TripMonth
+from taxi_assets.datasets.registry import TLC_DATASETS
 from taxi_assets.errors import LayoutError, StoreAccessError
 from taxi_assets.steps.postgres.connection import Connection, connection
 from taxi_assets.steps.postgres.database import IN_PUBLIC, PUBLIC, Database, Schemas, TripsDatabase
+from taxi_assets.steps.views.beside import TLC, TLC_COMMENT, ZOOMCAMP, ZOOMCAMP_COMMENT, tlc_sql, zoomcamp_sql
 
 if TYPE_CHECKING:
     from typing_extensions import LiteralString
 
 _LOADING = "_loading_"
-_ZOOMCAMP = Path(__file__).with_name("zoomcamp")
 _OLDEST_SERVER = 140000
 """PostgreSQL 14 is the first with minmax_multi indexes."""
 
@@ -129,7 +131,7 @@ def prepare(server: Connection, schemas: Schemas, datasets: Iterable[Dataset]) -
         server.execute("SET LOCAL lock_timeout = '3s'")
         for dataset in datasets:
             _prepare_table(server, schemas, dataset)
-            _prepare_view(server, schemas, dataset)
+            _prepare_views(server, schemas, dataset)
 
 
 def parent_indexes(server: Connection, names: Names) -> dict[str, str]:
@@ -236,28 +238,45 @@ def _comment(server: Connection, schemas: Schemas, dataset: Dataset) -> None:
             server.execute(sql.SQL("COMMENT ON COLUMN {} IS {}").format(place, text))
 
 
-def _prepare_view(server: Connection, schemas: Schemas, dataset: Dataset) -> None:
-    source = _ZOOMCAMP / f"{dataset.table}.sql"
-    if not source.is_file():
-        return
-    view = f"zoomcamp.{dataset.table}"
-    definition = source.read_bytes().replace(
-        f"FROM public.{dataset.table}".encode(), f"FROM {schemas.text(dataset.table)}".encode()
-    )
-    comment = f"As the table of the course's Postgres flow (definition {hashlib.sha256(definition).hexdigest()[:12]})"
+def _prepare_views(server: Connection, schemas: Schemas, dataset: Dataset) -> None:
+    table = schemas.text(dataset.table)
+    course = zoomcamp_sql(dataset, "postgres", table)
+    if course is not None:
+        prepare_view(server, schemas, ZOOMCAMP, dataset.table, ZOOMCAMP_COMMENT, course)
+    if dataset.name in TLC_DATASETS:
+        prepare_view(server, schemas, TLC, dataset.table, TLC_COMMENT, tlc_sql(dataset, table))
+
+
+def prepare_view(server: Connection, schemas: Schemas, schema: str, name: str, said: str, select: str) -> None:
+    """Makes a view beside our tables, or brings it up to date; what somebody else made under its name stays.
+
+    Args:
+        server: An open connection.
+        schemas: Where our tables are.
+        schema: The view's.
+        name: The view's.
+        said: What its comment begins with, by which it is known as ours.
+        select: What it shows.
+    """
+    view = f"{schema}.{name}"
+    comment = f"{said} (definition {hashlib.sha256(select.encode()).hexdigest()[:12]})"
     found = _fetch_value(server, "SELECT obj_description(to_regclass(%s), 'pg_class')", view)
     if found == comment:
         return
     others = _schema_read_by(server, view)
     if others not in (None, schemas.trips):
         logger.warning(
-            "%s shows the trips in the schema %s, and stays so; drop that view, and the next load makes it show %s",
-            view, others, schemas.text(dataset.table),
+            "%s shows the trips in the schema %s, and stays so; drop that view, and the next load makes it show the "
+            "schema %s", view, others, schemas.trips,
         )  # fmt: skip
         return
-    ensure_schema(server, "zoomcamp")
-    server.execute(definition)
-    identifier = sql.Identifier("zoomcamp", dataset.table)
+    if not (found or "").startswith(said) and _fetch_value(server, "SELECT to_regclass(%s)::text", view) is not None:
+        logger.warning("%s is somebody else's and stays as it is; drop or rename it to get the view of that name", view)
+        return
+    ensure_schema(server, schema)
+    identifier = sql.Identifier(schema, name)
+    # Of our own names and texts alone.
+    server.execute(sql.SQL("CREATE OR REPLACE VIEW {} AS {}").format(identifier, trusted(select)))
     server.execute(sql.SQL("COMMENT ON VIEW {} IS {}").format(identifier, sql.Literal(comment)))
 
 

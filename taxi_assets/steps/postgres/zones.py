@@ -16,7 +16,8 @@ from taxi_assets.datasets.zones import TAXI_ZONES, zone_columns
 from taxi_assets.errors import CountMismatchError
 from taxi_assets.steps.postgres.connection import connection
 from taxi_assets.steps.postgres.database import Database, Schemas, TripsDatabase
-from taxi_assets.steps.postgres.tables import ensure_schema, trusted
+from taxi_assets.steps.postgres.tables import ensure_schema, prepare_view, trusted
+from taxi_assets.steps.views.beside import TLC, TLC_COMMENT, ZONES, tlc_zones_sql
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -52,6 +53,8 @@ def load_zones(parquet: Path, database: Database, *, application_name: str = "ta
                 f"{shown}: {loaded} rows arrived of {len(rows)} in {parquet}; the old ones are still "
                 f"there. Materialize postgres/{TAXI_ZONES.name} again"
             )
+        zones = tlc_zones_sql(where.schemas.text(TAXI_ZONES.name))
+        prepare_view(server, where.schemas, TLC, ZONES, TLC_COMMENT, zones)
     return loaded
 
 

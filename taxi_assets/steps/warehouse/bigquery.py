@@ -29,6 +29,7 @@ from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.datasets.zones import TAXI_ZONES
 from taxi_assets.errors import BrokenFileError, CountMismatchError, TaxiAssetsError
 from taxi_assets.steps.gcp.clients import DATA_ROLE, JOB_ROLE, MANAGED_BY, OBJECT_ROLE, RETRY_SECONDS, explained, quoted
+from taxi_assets.steps.views.beside import ZOOMCAMP, ZOOMCAMP_COMMENT, zoomcamp_sql
 from taxi_assets.steps.warehouse.bigquery_jobs import GRACE_SECONDS, JOB_SECONDS, JobContext, JobRunner, label
 from taxi_assets.steps.warehouse.bigquery_tables import LOADED_MONTHS, BigQueryTables, schema_of
 from taxi_assets.steps.warehouse.warehouse import CleanObject, WarehouseMonth
@@ -87,6 +88,8 @@ class BigQueryWarehouse:
             require_partition_filter=require_partition_filter,
             retry_seconds=retry_seconds,
         )
+        self._dataset_id = dataset_id
+        self._course = BigQueryTables(client, self._jobs, f"{dataset_id}_{ZOOMCAMP}", retry_seconds=retry_seconds)
         self._orphan_age = orphan_age
 
     def load(self, month: TripMonth, clean: CleanObject, *, run_id: str = "") -> WarehouseMonth:
@@ -104,6 +107,10 @@ class BigQueryWarehouse:
         dataset = DATASETS[month.dataset]
         context = _context(month, run_id)
         self._tables.ensure_trips(dataset, f"{clean.uri.rpartition('/')[0]}/*.parquet", context)
+        course = zoomcamp_sql(dataset, "bigquery", self._quoted(month.table))
+        if course is not None:
+            self._course.ensure_beside(self._dataset_id)
+            self._course.ensure_view(month.table, course, ZOOMCAMP_COMMENT)
         unchanged = self._present(month, context) == (clean.content, clean.rows)
         if unchanged:
             logger.info("%s: %s holds this content already", month, self._tables.id_of(month.table))

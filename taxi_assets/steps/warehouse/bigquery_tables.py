@@ -12,9 +12,13 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, cast
 
 from taxi_assets.datasets.columns import FILE_MONTH, Column, Dataset
+from taxi_assets.datasets.marts import TRIPS_DESCRIPTION, Mart
+from taxi_assets.datasets.registry import TLC_DATASETS
 from taxi_assets.datasets.zones import TAXI_ZONES
 from taxi_assets.errors import LayoutError
 from taxi_assets.steps.gcp.clients import DATA_ROLE, MANAGED_BY, RETRY_SECONDS, bigquery_retry, explained, quoted
+from taxi_assets.steps.views.render import HERE as VIEWS
+from taxi_assets.steps.views.render import rendered
 from taxi_assets.steps.warehouse.bigquery_jobs import JobContext, JobRunner
 
 if TYPE_CHECKING:
@@ -85,6 +89,73 @@ class BigQueryTables:
         table = self._table(TAXI_ZONES.name, TAXI_ZONES.columns)
         table.description = TAXI_ZONES.description
         self._ensure(table, context)
+
+    def ensure_mart(self, mart: Mart, context: JobContext) -> None:
+        """Makes sure that a mart's table is there, with the columns that it has now.
+
+        Raises:
+            LayoutError: As :meth:`ensure_trips`.
+        """
+        from google.cloud.bigquery import TimePartitioning, TimePartitioningType
+
+        table = self._table(mart.name, mart.columns)
+        table.description = mart.description
+        table.time_partitioning = TimePartitioning(type_=TimePartitioningType.MONTH, field=FILE_MONTH.name)
+        names = {column.name for column in mart.columns}
+        table.clustering_fields = [name for name in ("service", "pickup_zone") if name in names]
+        self._ensure(table, context)
+
+    def ensure_beside(self, dataset_id: str) -> None:
+        """Makes this dataset where another one is, unless it is there."""
+        from google.api_core.exceptions import NotFound
+        from google.cloud.bigquery import Dataset as BigQueryDataset
+
+        with explained(f"{self._dataset_id}: looking", role=DATA_ROLE, kept=_KEPT):
+            try:
+                self._client.get_dataset(self._dataset_id, retry=self._retry)
+            except NotFound:
+                logger.info("warehouse: making the dataset %s", self._dataset_id)
+                wanted = BigQueryDataset(self._dataset_id)
+                wanted.location = self._client.get_dataset(dataset_id, retry=self._retry).location
+                wanted.labels = dict(MANAGED_BY)
+                self._client.create_dataset(wanted, exists_ok=True, retry=self._retry)
+
+    def ensure_trips_view(self, dataset_id: str) -> None:
+        """Makes ``trips`` one view over those tables of trips that another dataset has."""
+        with explained(f"{dataset_id}: listing tables", role=DATA_ROLE, kept=_KEPT):
+            tables: list[Any] = list(self._client.list_tables(dataset_id, retry=self._retry))
+        there = {table.table_id for table in tables}
+        parts = [
+            rendered(VIEWS / "marts" / f"{dataset.name}.sql", "bigquery", trips=quoted(f"{dataset_id}.{dataset.table}"))
+            for dataset in TLC_DATASETS.values()
+            if dataset.table in there
+        ]
+        if parts:
+            self.ensure_view("trips", "\nUNION ALL\n".join(parts), TRIPS_DESCRIPTION)
+
+    def ensure_view(self, name: str, select: str, description: str) -> None:
+        """Makes a view, or brings ours of that name up to date.
+
+        Raises:
+            LayoutError: Something of that name is there that is not ours.
+        """
+        from google.cloud.bigquery import Table
+
+        table_id = self.id_of(name)
+        present = self._get(table_id)
+        if present is not None and not _is_ours(present):
+            raise LayoutError(
+                f"{table_id} exists without the label managed-by:taxi_assets: something else made it. It was left as "
+                "it is. Rename it, or set GCP_DATASET to a dataset of its own"
+            )
+        with explained(f"{table_id}: creating", role=DATA_ROLE, kept=_KEPT):
+            if present is None:
+                view = Table(table_id)
+                view.view_query, view.description, view.labels = select, description, dict(MANAGED_BY)
+                self._client.create_table(view, exists_ok=True, retry=self._retry)
+            elif present.view_query != select:
+                present.view_query = select
+                self._client.update_table(present, ["view_query"], retry=self._retry)
 
     def create_staging(self, dataset: Dataset, name: str) -> str:
         """Makes an empty table for one load, with the columns of the dataset's table; returns its id.

@@ -1,13 +1,13 @@
 """The views of a DuckDB catalogue over a lake's Parquet: which there are, and their SQL.
 
-Belongs here: views of trips, zones, marts and ``marts.trips`` as DuckDB says them. Not here: the file that holds them
-and how it is replaced (``duckdb_views.py``), and the versions of the lake's files (``versions.py``).
+Belongs here: views of trips, zones and marts, and those beside them, as DuckDB says them. Not here: the file that
+holds them and how it is replaced (``duckdb_views.py``), and the versions of the lake's files (``versions.py``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -16,8 +16,19 @@ from taxi_assets.datasets.columns import Column, Dataset
 from taxi_assets.datasets.marts import MARTS, SCHEMA, TRIPS, TRIPS_DESCRIPTION, Mart
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS, TLC_DATASETS
+from taxi_assets.datasets.spelling import ZONES_SPELLING, spelling_of
 from taxi_assets.datasets.zones import TAXI_ZONES
 from taxi_assets.steps.files.sql import identifier, literal, parquet_scan
+from taxi_assets.steps.views.beside import (
+    TLC,
+    TLC_COMMENT,
+    ZONES,
+    ZOOMCAMP,
+    ZOOMCAMP_COMMENT,
+    tlc_sql,
+    tlc_zones_sql,
+    zoomcamp_sql,
+)
 from taxi_assets.steps.views.render import HERE as VIEWS
 from taxi_assets.steps.views.render import rendered
 from taxi_assets.steps.warehouse.warehouse import ZONES_NAME
@@ -85,10 +96,24 @@ def _views(connection: duckdb.DuckDBPyConnection, take: Take) -> Iterator[View]:
     for mart in MARTS.values():
         sql = mart_projection(mart, take(f"{mart_folder(mart)}/*.parquet"))
         yield View(SCHEMA, mart.name, mart.description, mart.columns, sql)
+    yield from _beside()
     trips = "\nUNION ALL\n".join(
         trips_sql(dataset, f"{MAIN}.{identifier(dataset.table)}") for dataset in TLC_DATASETS.values()
     )
     yield View(SCHEMA, "trips", TRIPS_DESCRIPTION, TRIPS, typed(TRIPS, trips))
+
+
+def _beside() -> Iterator[View]:
+    """The course's tables, and TLC's spelling."""
+    for dataset in TLC_DATASETS.values():
+        source = f"{MAIN}.{identifier(dataset.table)}"
+        course = zoomcamp_sql(dataset, "duckdb", source)
+        if course is not None:
+            yield View(ZOOMCAMP, dataset.table, ZOOMCAMP_COMMENT, (), course)
+        spelled = tuple(replace(column, name=spelling_of(dataset)[column.name]) for column in dataset.table_columns)
+        yield View(TLC, dataset.table, TLC_COMMENT, spelled, tlc_sql(dataset, source))
+    spelled = tuple(replace(column, name=ZONES_SPELLING[column.name]) for column in TAXI_ZONES.columns)
+    yield View(TLC, ZONES, TLC_COMMENT, spelled, tlc_zones_sql(f"{MAIN}.{identifier(TAXI_ZONES.name)}"))
 
 
 def projection(connection: duckdb.DuckDBPyConnection, columns: Iterable[Column], files: Sequence[Path]) -> str:

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import psycopg
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from taxi_assets.datasets.columns import Dataset
+from taxi_assets.data_dir import DataDir
+from taxi_assets.datasets.columns import Dataset, arrow_schema
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
+from taxi_assets.datasets.zones import TAXI_ZONES
+from taxi_assets.steps.lake.folder import FolderLake
+from taxi_assets.steps.lake.lake import clean_name
 from taxi_assets.steps.postgres.load import load_month
 from taxi_assets.steps.postgres.tables import prepare_database
+from taxi_assets.steps.postgres.zones import load_zones
+from taxi_assets.steps.warehouse.duckdb_views import DuckDbWarehouse
+from taxi_assets.steps.warehouse.warehouse import ZONES_NAME
 from taxi_assets_tests.support.clean_months import write_clean
 from taxi_assets_tests.support.course import GREEN, YELLOW, fill_course_table
 
@@ -95,8 +105,75 @@ def test_the_views_know_each_months_file(postgres: str, tmp_path: Path) -> None:
         assert found.fetchall() == [("yellow_tripdata_2019-12.csv", 10), ("yellow_tripdata_2020-01.csv", 10)]
 
 
-def test_only_the_courses_two_tables_have_a_view(postgres: str) -> None:
+@pytest.fixture
+def both(postgres: str, tmp_path: Path) -> Callable[[TripMonth, pa.Table | int, str], None]:
+    """Loads a month into Postgres and into a DuckDB warehouse, and compares what a query says in both."""
+    data_dir = DataDir(tmp_path / "data")
+    lake, warehouse = FolderLake(data_dir.lake), DuckDbWarehouse(data_dir.warehouse, data_dir.lake)
+
+    def compare(month: TripMonth, rows: pa.Table | int, query: str) -> None:
+        clean = write_clean(tmp_path, month, rows)
+        load_month(clean, postgres)
+        lake.put(clean.path, clean_name(month), metadata={})
+        warehouse.refresh()
+        with psycopg.connect(postgres) as server, duckdb.connect(str(data_dir.warehouse), read_only=True) as catalogue:
+            in_postgres, in_duckdb = server.execute(query.encode()), catalogue.execute(query)
+            names = [[column[0] for column in cursor.description or []] for cursor in (in_postgres, in_duckdb)]
+            assert names[0] == names[1]
+            found = sorted(in_postgres.fetchall(), key=repr)
+            assert found
+            assert sorted(in_duckdb.fetchall(), key=repr) == found
+
+    return compare
+
+
+def test_duckdb_has_the_courses_rows_and_ids_of_real_trips_too(both: Any, real_data: Path, tmp_path: Path) -> None:
+    month = TripMonth("yellow", "2019-01")
+    text = gzip.decompress((real_data / "releases" / "yellow" / f"{month.stem}.csv.gz").read_bytes())
+    file = tmp_path / f"{month.stem}.csv"
+    file.write_bytes(text.replace(b"\r\n", b"\n"))
+    both(month, clean_of_csv(file, DATASETS["yellow"], month), "SELECT * FROM zoomcamp.yellow_tripdata")
+
+
+@pytest.mark.parametrize("dataset", ["yellow", "green", "fhv"])
+def test_duckdb_has_the_courses_rows_and_ids_of_odd_values_too(both: Any, dataset: str) -> None:
+    both(TripMonth(dataset, "2020-02"), 500, f"SELECT * FROM zoomcamp.{dataset}_tripdata")
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_tlcs_own_spelling_works_quoted_in_both(both: Any, dataset: str) -> None:
+    zone = '"PUlocationID"' if dataset == "fhv" else '"PULocationID"'
+    both(TripMonth(dataset, "2020-02"), 50, f"SELECT * FROM tlc.{dataset}_tripdata WHERE {zone} > 0")
+
+
+def test_the_zones_stand_beside_them(postgres: str, tmp_path: Path) -> None:
+    rows = [{"locationid": 4, "borough": "Manhattan", "zone": "Alphabet City", "service_zone": "Yellow Zone"}]
+    parquet = tmp_path / "taxi_zone_lookup.parquet"
+    pq.write_table(pa.Table.from_pylist(rows, schema=arrow_schema(TAXI_ZONES.columns)), parquet)
+    load_zones(parquet, postgres)
+    data_dir = DataDir(tmp_path / "data")
+    FolderLake(data_dir.lake).put(parquet, ZONES_NAME, metadata={})
+    DuckDbWarehouse(data_dir.warehouse, data_dir.lake).refresh()
+    query = 'SELECT zones."LocationID", zones."Borough", zones."Zone" FROM tlc.zones'
+    with psycopg.connect(postgres) as server, duckdb.connect(str(data_dir.warehouse), read_only=True) as catalogue:
+        assert server.execute(query).fetchall() == [(4, "Manhattan", "Alphabet City")]
+        assert catalogue.execute(query).fetchall() == [(4, "Manhattan", "Alphabet City")]
+
+
+def test_a_view_that_somebody_else_made_stays_theirs(postgres: str, tmp_path: Path) -> None:
+    with psycopg.connect(postgres) as connection:
+        connection.execute("CREATE SCHEMA tlc")
+        connection.execute("CREATE TABLE tlc.yellow_tripdata (mine int)")
+        connection.execute("CREATE SCHEMA zoomcamp")
+        connection.execute("CREATE VIEW zoomcamp.yellow_tripdata AS SELECT 1 AS mine")
+    load_month(write_clean(tmp_path, TripMonth("yellow", "2019-12"), 10), postgres)
+    with psycopg.connect(postgres) as connection:
+        assert connection.execute("SELECT mine FROM zoomcamp.yellow_tripdata").fetchall() == [(1,)]
+        assert connection.execute("SELECT mine FROM tlc.yellow_tripdata").fetchall() == []
+
+
+def test_the_app_companies_have_no_view_of_the_course(postgres: str) -> None:
     prepare_database(postgres, DATASETS.values())
     with psycopg.connect(postgres) as connection:
         found = connection.execute("SELECT viewname::text FROM pg_views WHERE schemaname = 'zoomcamp' ORDER BY 1")
-        assert found.fetchall() == [("green_tripdata",), ("yellow_tripdata",)]
+        assert found.fetchall() == [("fhv_tripdata",), ("green_tripdata",), ("yellow_tripdata",)]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pytest
 
@@ -19,53 +18,25 @@ from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import BrokenFileError, NotMaterializedError
 from taxi_assets.orchestration.checks.marts import same_money, same_trips
-from taxi_assets.steps.files.sql import literal
-from taxi_assets.steps.lake.folder import FolderLake
-from taxi_assets.steps.lake.lake import clean_name, raw_name
+from taxi_assets.settings import PROJECT_ROOT
+from taxi_assets.steps.lake.lake import clean_name
 from taxi_assets.steps.marts.build import MartMonth, build_mart
-from taxi_assets.steps.marts.duckdb_marts import DuckDbMarts
-from taxi_assets.steps.warehouse.duckdb_views import DuckDbWarehouse
-from taxi_assets_tests.support.clean_months import write_clean
+from taxi_assets_tests.support.mart_places import LocalPlace, build, put, write_month
 
 MONTH = "2019-03"
 YELLOW, GREEN, FHV, FHVHV = (TripMonth(name, MONTH) for name in DATASETS)
 
 
-@dataclass(frozen=True)
-class Place:
-    """A lake into which months are put as the steps before would, its warehouse and marts."""
-
-    data_dir: DataDir
-
-    @property
-    def lake(self) -> FolderLake:
-        return FolderLake(self.data_dir.lake)
-
-    @property
-    def warehouse(self) -> DuckDbWarehouse:
-        return DuckDbWarehouse(self.data_dir.warehouse, self.data_dir.lake)
-
-    @property
-    def marts(self) -> DuckDbMarts:
-        return DuckDbMarts(self.warehouse, self.data_dir.lake)
+class Place(LocalPlace):
+    """The local target, with trips as a test writes them."""
 
     def put(self, month: TripMonth, *trips: dict[str, Any]) -> None:
         schema = arrow_schema(DATASETS[month.dataset].table_columns)
         table = pa.Table.from_pylist([{"file_month": month.first_day, **trip} for trip in trips], schema=schema)
-        clean = write_clean(self.data_dir.root, month, table)
-        self.lake.put(clean.path, clean_name(month), metadata={})
-        raw = self.data_dir.root / f"{month.stem}.csv.gz"
-        raw.write_bytes(str(len(trips)).encode())
-        self.lake.put(raw, raw_name(month.dataset, raw.name), metadata={})
+        put(self.lake, write_month(self.data_dir.root, month, table))
 
     def build(self, month: str = MONTH) -> dict[str, MartMonth]:
-        return {mart.name: build_mart(mart, month, self.marts) for mart in MARTS.values()}
-
-    def query(self, sql: str) -> list[tuple[Any, ...]]:
-        with duckdb.connect() as connection:
-            connection.execute(f"ATTACH {literal(str(self.data_dir.warehouse))} AS catalogue (READ_ONLY)")
-            connection.execute("USE catalogue")
-            return connection.execute(sql).fetchall()
+        return build(self.marts, month)
 
 
 @pytest.fixture
@@ -220,6 +191,17 @@ def test_the_checks_compare_each_service_with_the_warehouse(place: Place) -> Non
         "the mart counts 3 trips of yellow, the warehouse 1; materialize marts/months of this month again"
     )
     assert money.note.startswith("sum(total) of yellow is 53.0 in the mart, 13.5 in the warehouse")
+
+
+def test_the_questions_of_the_page_can_be_asked(place: Place) -> None:
+    three_yellow_trips(place)
+    place.build()
+    page = (PROJECT_ROOT / "docs" / "marts.md").read_text(encoding="utf-8")
+    questions = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
+    assert len(questions) == 4
+    answers = [place.query(question) for question in questions]
+    assert answers[2] == [(YELLOW.first_day, "yellow", 25.0, 12.0)]
+    assert len(answers[1]) == len(answers[3]) == 1
 
 
 def test_columns_have_their_types_and_descriptions_in_the_catalogue(place: Place) -> None:
