@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from taxi_assets.datasets.columns import FILE_MONTH
-from taxi_assets.datasets.marts import Mart
+from taxi_assets.datasets.marts import MARTS, Mart
 from taxi_assets.datasets.months import TripMonth
+from taxi_assets.datasets.zones import TAXI_ZONES
 from taxi_assets.errors import CountMismatchError
 from taxi_assets.steps.gcp.clients import DATA_ROLE, JOB_ROLE, MANAGED_BY, RETRY_SECONDS, explained, quoted
 from taxi_assets.steps.lake.lake import Lake
@@ -40,7 +41,7 @@ class BigQueryMarts:
         client: See :func:`taxi_assets.steps.gcp.clients.bigquery_client`.
         warehouse: Whose trips they are made of.
         lake: Knows the file that each month came from.
-        dataset_id: The warehouse's, ``project.dataset``; marts are in ``project.dataset_marts``.
+        dataset_id: The warehouse's, ``project.dataset``; the marts' own ends in ``_marts``.
         maximum_bytes_billed: A query that would bill more is refused before it runs.
         retry_seconds: How long one call is tried again on passing errors.
         first_wait: Seconds before a failed job is started again.
@@ -108,6 +109,14 @@ class BigQueryMarts:
         sql = f"SELECT SUM({quoted(column)}) FROM {self._id(mart)} WHERE {_where(month)}"
         [[total]] = self._query("total", mart, month, sql, context)
         return None if total is None else float(total)
+
+    def ask(self, sql: str) -> list[tuple[Any, ...]]:
+        """The rows of a query over whole marts, and the lookup of zones."""
+        tables = {mart.name: self._id(mart) for mart in MARTS.values()}
+        zones = {TAXI_ZONES.name: quoted(f"{self._trips_id}.{TAXI_ZONES.name}")}
+        context = JobContext(uuid4().hex, dict(MANAGED_BY))
+        with explained(f"{self._trips_id}: asking the marts", role=f"{JOB_ROLE} and {DATA_ROLE}", kept=_KEPT):
+            return self._jobs.query("ask_marts", sql.format(**tables, **zones), context)
 
     def _merge_sql(self, mart: Mart, month: TripMonth, query: MartQuery) -> str:
         columns = ", ".join(quoted(column.name) for column in mart.columns)

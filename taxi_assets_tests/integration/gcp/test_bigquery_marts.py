@@ -73,6 +73,7 @@ def test_marts_and_views_say_the_same_as_in_duckdb_and_follow_a_month_issued_aga
     for mart in MARTS.values():
         assert same_in_both(places, "marts", mart.name, ", ".join(column.name for column in mart.columns)) > 3
         assert same_trips(mart, JANUARY, places.gcp.warehouse(), places.marts).passed
+    assert places.marts.ask("SELECT SUM(trips) FROM {zone_hours}") == [(1000,)]
     assert same_money(ZONE_PAIRS, JANUARY, places.gcp.warehouse(), places.marts, dict(MONEY)).passed
     assert same_in_both(places, "marts", "trips", ", ".join(column.name for column in TRIPS)) == 1000
     for name in ("yellow", "green", "fhv"):
