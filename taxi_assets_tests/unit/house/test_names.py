@@ -25,7 +25,6 @@ FOREIGN = {
     "max_connections": "a setting of PostgreSQL",
     "minmax_multi": "a family of BRIN's operator classes",
     "post_processing": "a field of Dagster's in a defs.yaml",
-    "postgres.sql": "a file in the archive of old data",
     "postgresql.conf": "a file of a cluster",
     "psycopg.sql": "a module, not a file",
     "pyarrow.Schema": "a class",
