@@ -51,6 +51,12 @@ MAKES_UP = f"{_HIDDEN}makes_up"
 TRY = f"{_HIDDEN}try"
 """Beside it: which try this is, counted from 1."""
 
+PROCESS = f"{_HIDDEN}process"
+"""``host:pid`` of the process that executes a run."""
+
+PROCESS_BEGUN = f"{_HIDDEN}process_begun"
+"""When that process began, as the system writes it: numbers are given to other processes in time."""
+
 
 def takes_along(layer: str) -> str:
     """On every run that materializes ``layer``."""

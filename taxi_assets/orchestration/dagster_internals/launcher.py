@@ -1,13 +1,13 @@
-"""Launching: ``DefaultRunLauncher`` is public, what its health check returns and how it asks a code server is not."""
+"""Launching: ``DefaultRunLauncher`` is public, what its health check returns and how it asks a code server is not.
+
+Importing this imports gRPC and Google's protobuf with it, which the definitions do without.
+"""
 
 # What the client raises when nobody answers.
 from dagster._core.errors import DagsterUserCodeUnreachableError
 
 # The answer that run monitoring expects of a launcher.
 from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
-
-# Where the launcher notes which code server it gave a run to.
-from dagster._core.storage.tags import GRPC_INFO_TAG
 
 # Asking a code server which runs it has; there is no other way but its gRPC interface.
 from dagster._grpc.client import DagsterGrpcClient
@@ -19,7 +19,6 @@ from dagster._grpc.types import GetCurrentRunsResult
 from dagster._serdes import ConfigurableClassData
 
 __all__ = [
-    "GRPC_INFO_TAG",
     "CheckRunHealthResult",
     "ConfigurableClassData",
     "DagsterGrpcClient",

@@ -18,27 +18,24 @@ from pathlib import Path
 
 from dagster import DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 
-from taxi_assets.orchestration.dagster_internals.launcher import GRPC_INFO_TAG
+from taxi_assets.orchestration import names
+from taxi_assets.orchestration.dagster_internals.runs import GRPC_INFO_TAG
 
-PROCESS_TAG = ".dagster/taxi.process"
-"""``host:pid`` of the process that executes a run; hidden from lists, as all that begins so."""
-
-BEGUN_TAG = ".dagster/taxi.process_begun"
-"""When that process began, as the system writes it: numbers are given to other processes in time."""
-
-_FORMERLY = {PROCESS_TAG: "taxi/process", BEGUN_TAG: "taxi/process_begun"}
+_FORMERLY = {names.PROCESS: "taxi/process", names.PROCESS_BEGUN: "taxi/process_begun"}
 """How runs of older versions have them."""
 
 
 def name_process(instance: DagsterInstance, run_id: str) -> None:
     """Notes in the run's tags which process executes it."""
     pid = os.getpid()
-    instance.add_run_tags(run_id, {PROCESS_TAG: f"{socket.gethostname()}:{pid}", BEGUN_TAG: _begun(pid) or ""})
+    instance.add_run_tags(
+        run_id, {names.PROCESS: f"{socket.gethostname()}:{pid}", names.PROCESS_BEGUN: _begun(pid) or ""}
+    )
 
 
 def worker_of(run: DagsterRun) -> int | None:
     """The process that executes a run, when the run has named it and it is one of this machine; it may be gone."""
-    host, _, pid = (_named(run, PROCESS_TAG) or "").rpartition(":")
+    host, _, pid = (_named(run, names.PROCESS) or "").rpartition(":")
     return int(pid) if host == socket.gethostname() and pid.isdigit() else None
 
 
@@ -47,7 +44,7 @@ def worker_lives(run: DagsterRun) -> bool | None:
     pid = worker_of(run)
     if pid is None:
         return None
-    begun, named = _begun(pid), _named(run, BEGUN_TAG)
+    begun, named = _begun(pid), _named(run, names.PROCESS_BEGUN)
     return begun is not None and (not named or begun == named)
 
 

@@ -21,7 +21,6 @@ from typing import Any
 from dagster import DagsterRun, DefaultRunLauncher, deserialize_value
 
 from taxi_assets.orchestration.dagster_internals.launcher import (
-    GRPC_INFO_TAG,
     CheckRunHealthResult,
     ConfigurableClassData,
     DagsterGrpcClient,
@@ -29,6 +28,7 @@ from taxi_assets.orchestration.dagster_internals.launcher import (
     GetCurrentRunsResult,
     WorkerStatus,
 )
+from taxi_assets.orchestration.dagster_internals.runs import GRPC_INFO_TAG
 from taxi_assets.orchestration.instance.dead_runs import worker_lives, worker_of
 
 SILENCE_SECONDS = 120.0

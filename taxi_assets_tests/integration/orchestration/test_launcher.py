@@ -22,10 +22,9 @@ from dagster._core.test_utils import create_run_for_test, instance_for_test
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import GrpcServerTarget
 
+from taxi_assets.orchestration import names
 from taxi_assets.orchestration.instance import launcher as launcher_module
 from taxi_assets.orchestration.instance.dead_runs import (
-    BEGUN_TAG,
-    PROCESS_TAG,
     end_runs_that_never_began,
     worker_lives,
     worker_of,
@@ -193,16 +192,16 @@ def test_a_run_whose_process_is_gone_is_known_as_dead_at_once(launched: Launched
 def test_a_process_that_was_given_the_number_of_a_worker_is_not_taken_for_it() -> None:
     ours = f"{socket.gethostname()}:{os.getpid()}"
     with instance_for_test() as instance:
-        other = create_run_for_test(instance, tags={PROCESS_TAG: ours, BEGUN_TAG: "1"})
-        old = create_run_for_test(instance, tags={PROCESS_TAG: ours})
-        elsewhere = create_run_for_test(instance, tags={PROCESS_TAG: f"not-{ours}"})
+        other = create_run_for_test(instance, tags={names.PROCESS: ours, names.PROCESS_BEGUN: "1"})
+        old = create_run_for_test(instance, tags={names.PROCESS: ours})
+        elsewhere = create_run_for_test(instance, tags={names.PROCESS: f"not-{ours}"})
         assert [worker_lives(run) for run in (other, old, elsewhere)] == [False, True, None]
 
 
 def test_a_process_of_which_only_the_exit_code_is_left_is_gone() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as ended, instance_for_test() as instance:
         os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
-        run = create_run_for_test(instance, tags={PROCESS_TAG: f"{socket.gethostname()}:{ended.pid}"})
+        run = create_run_for_test(instance, tags={names.PROCESS: f"{socket.gethostname()}:{ended.pid}"})
         assert worker_lives(run) is False
 
 
