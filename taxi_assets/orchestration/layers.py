@@ -60,3 +60,12 @@ def followers(layer: Layer) -> list[Layer]:
     ['postgres', 'lake']
     """
     return [other for other in LAYERS.values() if other.follows == layer.name]
+
+
+def with_followers(layer: Layer) -> list[Layer]:
+    """A layer, and all that have their turn after it, each after the one that it follows.
+
+    >>> [each.name for each in with_followers(CLEAN)]
+    ['clean', 'postgres', 'lake', 'warehouse']
+    """
+    return [layer, *(below for follower in followers(layer) for below in with_followers(follower))]

@@ -99,6 +99,9 @@ CONTENT_ID = "content id"
 ZONE_SHAPES = "zone shapes"
 """On clean months whose zones were located: with which version of the shapes."""
 
+NOT_PUBLISHED = "not published"
+"""There on shapes that the source does not have, though these are optional: why, and what was kept."""
+
 SECONDS = "seconds"
 """How long the month took."""
 

@@ -29,7 +29,12 @@ def latest_materialization(instance: DagsterInstance, asset: AssetKey, partition
 def latest_metadata(instance: DagsterInstance, asset: AssetKey, partition: str | None = None) -> dict[str, Any]:
     """The metadata of that materialization as plain values; empty when there is none, as in a new run history."""
     record = latest_materialization(instance, asset, partition)
-    materialization = record.asset_materialization if record else None
+    return metadata_of(record) if record else {}
+
+
+def metadata_of(record: EventLogRecord) -> dict[str, Any]:
+    """The metadata of a materialization as plain values."""
+    materialization = record.asset_materialization
     return {key: value.value for key, value in materialization.metadata.items()} if materialization else {}
 
 

@@ -30,7 +30,9 @@ from taxi_assets.errors import ArgumentError
 from taxi_assets.installation import command
 from taxi_assets.orchestration import names as tags
 from taxi_assets.orchestration.automation.backfills import request_backfill
+from taxi_assets.orchestration.automation.jobs import LOAD_JOBS, LOAD_ZONES
 from taxi_assets.orchestration.partitions import months_of
+from taxi_assets.orchestration.records import latest_metadata
 from taxi_assets.settings import Settings, load_settings
 
 
@@ -104,9 +106,10 @@ def run_load(dataset: str, written: str | None, to: str | None, *, here: bool = 
             if up:
                 outcome = _ask_the_instance(defs, instance, bars, wanted, up)
             else:
-                job = defs.resolve_job_def(f"load_{dataset}")
+                job = defs.resolve_job_def((LOAD_ZONES if dataset in WITHOUT_MONTHS else LOAD_JOBS[dataset]).name)
                 outcome = _carry(job, instance, bars, wanted.assets, _batches(months, settings.taxi_months_per_run))
             through = set(bars.done)
+        optional = None if months else latest_metadata(instance, wanted.assets[0]).get(tags.NOT_PUBLISHED)
     for where, reason in outcome.failures:
         console.print(Text(f"{where}:", "red"), reason)
     if as_json:
@@ -115,6 +118,8 @@ def run_load(dataset: str, written: str | None, to: str | None, *, here: bool = 
     if outcome.failures:
         again = command("load", *wanted.words, data_dir=settings.taxi_data_dir)
         console.print(f"What was finished is kept. To try the rest again: {again}")
+    elif optional:
+        console.print(optional)
     else:
         named = " ".join(filter(None, (dataset, written)))
         console.print(f"{named} is in {', '.join(wanted.layers)}.")

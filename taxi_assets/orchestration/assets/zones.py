@@ -5,18 +5,21 @@ from typing import Any
 
 from dagster import AssetExecutionContext, AssetsDefinition, DataVersion, MaterializeResult, MetadataValue, asset
 
-from taxi_assets.datasets.zones import TAXI_ZONE_SHAPES, TAXI_ZONES
+from taxi_assets.datasets.registry import TLC_URL
+from taxi_assets.datasets.zones import TAXI_ZONE_SHAPES, TAXI_ZONE_SHAPES_FILE, TAXI_ZONES
+from taxi_assets.errors import NotPublishedError
 from taxi_assets.orchestration.assets.failures import failures_as_ours
-from taxi_assets.orchestration.assets.inputs import raw_zones
+from taxi_assets.orchestration.assets.inputs import raw_zones, zone_shapes_file
 from taxi_assets.orchestration.assets.metadata import lookup_schema, raw_metadata
 from taxi_assets.orchestration.assets.trip_asset import OWNERS
 from taxi_assets.orchestration.layers import POSTGRES, RAW, WAREHOUSE, Layer
-from taxi_assets.orchestration.names import COLUMN_SCHEMA, ROW_COUNT, TABLE_NAME
+from taxi_assets.orchestration.names import COLUMN_SCHEMA, NOT_PUBLISHED, ROW_COUNT, TABLE_NAME
 from taxi_assets.orchestration.resources.lake import LakeResource
 from taxi_assets.orchestration.resources.local_files import LocalFiles
 from taxi_assets.orchestration.resources.postgres import Postgres
 from taxi_assets.orchestration.resources.source import Source
 from taxi_assets.orchestration.resources.warehouse import WarehouseResource
+from taxi_assets.steps.files.raw_file import PublishedFile
 from taxi_assets.steps.files.zone_shapes import read_zone_shapes
 from taxi_assets.steps.lake.copy import copy_zone_shapes
 from taxi_assets.steps.warehouse.load import load_zones as load_warehouse
@@ -70,17 +73,41 @@ def _shapes_asset() -> AssetsDefinition:
     def shapes(
         context: AssetExecutionContext, source: Source, files: LocalFiles, lake: LakeResource
     ) -> MaterializeResult[Any]:
+        said: dict[str, Any] = {}
         with failures_as_ours(context, TAXI_ZONE_SHAPES):
-            fetched = source.fetch_zone_shapes(files.data_dir)
+            try:
+                fetched = source.fetch_zone_shapes(files.data_dir)
+            except NotPublishedError as error:
+                if source.is_named:
+                    raise
+                # A folder or a server of one's own may well have trips alone. Dagster calls a backfill failed of which
+                # an asset is not materialized, so this is a materialization that says what it is not.
+                there = zone_shapes_file(files.data_dir, lake)
+                said[NOT_PUBLISHED] = _without_shapes(error, there)
+                context.log.warning(said[NOT_PUBLISHED])
+                if there is None:
+                    return MaterializeResult(metadata=said, data_version=DataVersion("none"))
+                from taxi_assets.steps.raw.fetch import FetchedFile
+
+                fetched = FetchedFile(there, unchanged=True)
             copied = copy_zone_shapes(fetched.raw, lake.open())
             zones = len(read_zone_shapes(fetched.raw.path).zones)
         metadata = raw_metadata(fetched.raw, unchanged=fetched.unchanged)
         return MaterializeResult(
-            metadata={**metadata, "zones": zones, "lake object": copied.info.uri},
+            metadata={**said, **metadata, "zones": zones, "lake object": copied.info.uri},
             data_version=DataVersion(fetched.raw.sha256),
         )
 
     return shapes
+
+
+def _without_shapes(error: NotPublishedError, there: PublishedFile | None) -> str:
+    what_now = (
+        "there are none, so maps and the zones of trips that have coordinates alone stay empty"
+        if there is None
+        else f"those that were fetched from {there.source} are kept"
+    )
+    return f"{error}. The shapes are optional: {what_now}. TLC has them as {TLC_URL}/misc/{TAXI_ZONE_SHAPES_FILE}"
 
 
 def _zone_asset(layer: Layer, description: str, kinds: set[str]) -> Callable[[Callable[..., Any]], AssetsDefinition]:

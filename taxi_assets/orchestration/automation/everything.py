@@ -15,6 +15,7 @@ from taxi_assets.orchestration.automation.conditions import follow_upstream_sens
 from taxi_assets.orchestration.automation.jobs import BUILD_MARTS, LOAD_JOBS, LOAD_ZONES, MAKE_REPORT, load_everything
 from taxi_assets.orchestration.automation.landing import landing_sensor
 from taxi_assets.orchestration.automation.new_months import new_months_sensor
+from taxi_assets.orchestration.automation.new_zone_shapes import new_zone_shapes_sensor
 from taxi_assets.orchestration.automation.outages import after_outages
 from taxi_assets.orchestration.automation.retention import prune_run_history, prune_weekly, purge_raw_files
 from taxi_assets.orchestration.automation.schedules import monthly_schedule
@@ -40,6 +41,7 @@ def automation(settings: Settings) -> dict[str, Any]:
             landing_sensor,
             alert_on_failure,
             new_months_sensor(settings.taxi_probe_minutes),
+            new_zone_shapes_sensor(settings.taxi_months_per_run),
         ],
         "schedules": [*(monthly_schedule(dataset) for dataset in DATASETS.values()), daily_summary, prune_weekly],
     }

@@ -26,7 +26,7 @@ from taxi_assets.orchestration.dagster_internals.runs import (
     PARTITION_NAME_TAG,
     WILL_RETRY_TAG,
 )
-from taxi_assets.orchestration.layers import LAYERS, Layer, followers
+from taxi_assets.orchestration.layers import LAYERS, Layer, with_followers
 from taxi_assets.orchestration.records import latest_materialization
 
 TRIES = 24
@@ -80,7 +80,7 @@ def _requests(instance: dg.DagsterInstance, record: dg.RunRecord, number: int) -
         return
     kept = {name: run.tags[name] for name in (names.LANDED_FILE, names.BACKFILL) if name in run.tags}
     for layer in _failed_layers(instance, run, dataset):
-        carried = [each for each in _with_followers(layer) if names.has(run.tags, names.takes_along(each.name))]
+        carried = [each for each in with_followers(layer) if names.has(run.tags, names.takes_along(each.name))]
         missing = [month for month in _months(run) if not _done_since(instance, record, layer, dataset, month)]
         for first, last in stretches(missing):
             yield dg.RunRequest(
@@ -104,10 +104,6 @@ def _failed_layers(instance: dg.DagsterInstance, run: dg.DagsterRun, dataset: Da
     events = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE).records
     steps = {record.event_log_entry.step_key for record in events}
     return [layer for layer in LAYERS.values() if "__".join(layer.key(dataset.table).path) in steps]
-
-
-def _with_followers(layer: Layer) -> list[Layer]:
-    return [layer, *(below for follower in followers(layer) for below in _with_followers(follower))]
 
 
 def _months(run: dg.DagsterRun) -> list[str]:

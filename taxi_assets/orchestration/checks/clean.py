@@ -20,7 +20,7 @@ from taxi_assets.orchestration.checks.months import results
 from taxi_assets.orchestration.layers import CLEAN
 from taxi_assets.orchestration.partitions import months_of
 from taxi_assets.orchestration.resources.local_files import LocalFiles
-from taxi_assets.steps.clean.locate import PLACES, has_coordinates
+from taxi_assets.steps.clean.locate import PLACES, filled_values, has_coordinates, zones_left_empty
 from taxi_assets.steps.clean.losses import FILLED, MOST_REJECTED, MOST_UNREADABLE, find_losses
 from taxi_assets.steps.clean.usual import unusual
 from taxi_assets.steps.files.clean_file import CleanFile, clean_on_disk, rows_in
@@ -183,18 +183,7 @@ def oddities(clean: CleanFile) -> Finding:
 
 def zones_located(clean: CleanFile) -> Finding:
     """By the clean file's own statistics: whether it has coordinates, and no zone beside any of them."""
-    import duckdb
-
-    from taxi_assets.steps.files.duckdb_connection import errors_explained
-
-    path, month = clean.path, clean.month
-    with errors_explained(path, path.parent), duckdb.connect() as connection:
-        counted = connection.execute(
-            "SELECT path_in_schema, sum(num_values - stats_null_count) FROM parquet_metadata(?) GROUP BY ALL",
-            [str(path)],
-        ).fetchall()
-    filled = {str(name): int(values or 0) for name, values in counted}
-    empty = [zone for zone, place in PLACES.items() if filled[place[0]] and not filled[zone]]
+    month, filled, empty = clean.month, filled_values(clean.path), zones_left_empty(clean.path)
     return Finding(
         passed=not empty,
         figures={
@@ -202,5 +191,6 @@ def zones_located(clean: CleanFile) -> Finding:
             "located with zone shapes": clean.zone_shapes or "no",
         },
         note=f"{' and '.join(empty)} are empty though there are coordinates: materialize raw/taxi_zone_shapes, whose "
-        f"shapes they are located with, then clean/{month.table} {month.month} again",
+        "shapes they are located with. When these are there, the sensor new_zone_shapes asks for the month by itself; "
+        f"without a daemon, materialize clean/{month.table} {month.month} again",
     )

@@ -29,6 +29,13 @@ class Source(ConfigurableResource):  # pyright: ignore[reportMissingTypeArgument
     source: str = Field(repr=False)
     sample_rows: int
 
+    @property
+    def is_named(self) -> bool:
+        """It is one of the named publishers: no folder, no base URL, and not the sample."""
+        from taxi_assets.steps.raw.sources import PUBLISHED
+
+        return self.source in PUBLISHED
+
     def fetch(
         self, month: TripMonth, data_dir: DataDir, judge: Judge, on_progress: OnProgress = no_progress
     ) -> FetchedMonth:

@@ -9,11 +9,13 @@ where they lie in no zone. The coordinates stay as they are.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.registry import DATASETS
@@ -47,7 +49,9 @@ NEEDS_ORDER = "build_side_probe_side,join_order"
 
 
 def zones_to_locate(raw: RawFile, ignore: Set[str] = frozenset()) -> tuple[str, ...]:
-    """The zone columns that a file lacks though it has the coordinates, by its header; none of one that is not sound.
+    """The zone columns that a file lacks though it has the coordinates; none of one that is not sound.
+
+    A file lacks a column that its header does not name and, in Parquet, whose statistics say that no trip has a value.
 
     Args:
         raw: The published file.
@@ -57,11 +61,42 @@ def zones_to_locate(raw: RawFile, ignore: Set[str] = frozenset()) -> tuple[str, 
     if not has_coordinates(dataset):
         return ()
     try:
-        positions = map_columns(_header(raw), dataset, raw.path, ignore=ignore).positions
+        header = _header(raw)
+        positions = map_columns(header, dataset, raw.path, ignore=ignore).positions
+        # A CSV would have to be read to its end to know.
+        filled = filled_values(raw.path) if raw.format == "parquet" else None
     except (LayoutError, BrokenFileError, OSError, EOFError, ValueError):
         # Whoever cleans it says what is wrong.
         return ()
-    return tuple(zone for zone, place in PLACES.items() if zone not in positions and set(place) <= positions.keys())
+
+    def lacks(zone: str) -> bool:
+        named = [header[position] for position in positions.get(zone, ())]
+        return not named or (filled is not None and not any(filled[name] for name in named))
+
+    return tuple(zone for zone, place in PLACES.items() if lacks(zone) and set(place) <= positions.keys())
+
+
+def zones_left_empty(clean_file: Path | BinaryIO) -> tuple[str, ...]:
+    """The zone columns of a clean file without any value though trips have coordinates, by its own statistics."""
+    filled = filled_values(clean_file)
+    return tuple(zone for zone, place in PLACES.items() if filled[place[0]] and not filled[zone])
+
+
+def filled_values(parquet_file: Path | BinaryIO) -> Counter[str]:
+    """By column, how many rows of a Parquet file are not NULL; all of them where it has no statistics."""
+    from pyarrow import parquet
+
+    footer = cast("Any", parquet.read_metadata(parquet_file))
+    # A column without a type has no statistics, and no values: Arrow's "null", Parquet's "unknown".
+    columns = range(footer.num_columns)
+    typed = [number for number in columns if footer.schema.column(number).logical_type.type != "UNKNOWN"]
+    filled: Counter[str] = Counter()
+    for group in map(footer.row_group, range(footer.num_row_groups)):
+        for chunk in map(group.column, typed):
+            found = chunk.statistics
+            nulls = found.null_count if found is not None and found.has_null_count else 0
+            filled[chunk.path_in_schema] += chunk.num_values - nulls
+    return filled
 
 
 def has_coordinates(dataset: Dataset) -> bool:

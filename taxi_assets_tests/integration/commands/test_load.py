@@ -89,6 +89,8 @@ def test_a_layer_takes_what_it_is_made_from_and_nothing_else(
     assert run(environment, *LOAD, "taxi_zones", "--to", "postgres").returncode == 0
     assert records.get_latest_materialization_event(dg.AssetKey(["postgres", "taxi_zones"]))
     assert not records.get_latest_materialization_event(dg.AssetKey(["warehouse", "taxi_zones"]))
+    assert run(environment, *LOAD, "taxi_zone_shapes").returncode == 0
+    assert records.get_latest_materialization_event(dg.AssetKey(["raw", "taxi_zone_shapes"]))
 
 
 def test_a_month_that_is_not_there_is_a_sentence_and_holds_up_none_of_the_others(

@@ -53,6 +53,7 @@ def test_only_what_goes_on_with_something_begun_is_on_by_default() -> None:
         "landing": "RUNNING",
         "alert_on_failure": "RUNNING",
         "new_months": "STOPPED",
+        "new_zone_shapes": "RUNNING",
     }
     schedules = {
         schedule.name: (schedule.cron_schedule, schedule.execution_timezone, schedule.default_status.value)

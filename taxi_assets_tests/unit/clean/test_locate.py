@@ -192,11 +192,12 @@ def test_of_a_csv_nothing_else_changes_whatever_its_lines_need(
 
 
 def test_zones_that_were_published_stay(city: PublishedFile, data_dir: DataDir) -> None:
-    raw = month_of(data_dir.root, [[-73.99], [40.74], [-73.99], [40.74]], PULocationID=[7], DOLocationID=[None])
+    places = [[-73.99] * 2, [40.74] * 2] * 2
+    raw = month_of(data_dir.root, places, PULocationID=[7, None], DOLocationID=[None, 9])
     without, clean = clean_month(raw, data_dir), clean_month(raw, data_dir, zone_shapes=city)
     assert clean.unchanged
     assert clean.content_id == without.content_id
-    assert [(row["pulocationid"], row["dolocationid"]) for row in rows(clean.path)] == [(7, None)]
+    assert [(row["pulocationid"], row["dolocationid"]) for row in rows(clean.path)] == [(7, None), (None, 9)]
 
 
 def test_a_file_that_lacks_one_zone_is_given_that_one(city: PublishedFile, data_dir: DataDir) -> None:
@@ -206,6 +207,14 @@ def test_a_file_that_lacks_one_zone_is_given_that_one(city: PublishedFile, data_
     assert [(row["pulocationid"], row["dolocationid"]) for row in rows(clean.path)] == [
         (7, *plainly([-73.99], [40.74], city.path))
     ]
+
+
+def test_zones_of_a_parquet_file_that_are_all_empty_are_located(city: PublishedFile, data_dir: DataDir) -> None:
+    empty, far = pa.nulls(2, pa.int64()), [[-73.99, -73.98], [40.74, 40.75]] * 2
+    raw = month_of(data_dir.root, far, PULocationID=empty, DOLocationID=pa.nulls(2))
+    clean = clean_month(fake(raw), data_dir, zone_shapes=city)
+    assert clean.located == tuple(PLACES)
+    must_be_located_plainly(rows(clean.path), city.path)
 
 
 def test_only_datasets_that_had_coordinates_are_looked_at() -> None:
