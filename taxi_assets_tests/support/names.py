@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 
 # Environments, caches, data and what else is no part of the checkout.
-SKIPPED = re.compile(r"\.(?!ci$).*|data|site|__pycache__|node_modules")
+SKIPPED = re.compile(r"\.(?!(?:ci|github)$).*|data|site|__pycache__|node_modules")
 UNREAD = (".lock", ".png", ".xz", ".json", ".baseline")
 ROOTS = ("taxi_assets", "taxi_assets_tests", "benchmarks")
 
@@ -92,7 +92,7 @@ class Checkout:
 
     def has_file(self, name: str) -> bool:
         """Whether a file ends so: ``clean.py``, ``steps/clean/clean.py``, or the whole path; up from anywhere, too."""
-        wanted = name.lstrip("./")
+        wanted = re.sub(r"^(?:\.{0,2}/)+", "", name)  # a dot that begins a name stays
         return any(f"/{path.relative_to(self.root).as_posix()}".endswith(f"/{wanted}") for path in self.files)
 
     def has_folder(self, name: str) -> bool:
