@@ -177,8 +177,12 @@ class EmbeddedPostgres:
         """
         self._ensure_database(name)
 
-    def describe(self) -> str:
-        """For people: whether it runs, where it lies and how to connect."""
+    def describe(self, *, connect: str | None = None) -> str:
+        """For people: whether it runs, where it lies and how to connect.
+
+        Args:
+            connect: A command that opens psql on it, where there is a shorter one than psql's own.
+        """
         with _readable_errors(self._root):
             place = self._place()
         if place is None:
@@ -190,7 +194,7 @@ class EmbeddedPostgres:
                 f"  socket    {place.socket}",
                 f"  logs      {place.log}",
                 f"  password  in {self._passfile}",
-                f"  connect   {shlex.join([str(self.psql), self.conninfo()])}",
+                f"  connect   {connect or shlex.join([str(self.psql), self.conninfo()])}",
             ]
         )
 

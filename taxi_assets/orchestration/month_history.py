@@ -18,10 +18,9 @@ from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import BrokenFileError
-from taxi_assets.orchestration.layers import LAYERS
-from taxi_assets.orchestration.month_states import Ask, LayerState, State, states_of
+from taxi_assets.orchestration.layers import LAYERS, RAW
+from taxi_assets.orchestration.month_states import Ask, LayerState, State, states_of, states_without_records
 from taxi_assets.orchestration.names import ROW_COUNT, SECONDS, UNCHANGED
-from taxi_assets.orchestration.partitions import newest_published, today_in_new_york
 from taxi_assets.orchestration.records import latest_materialization
 from taxi_assets.steps.files.clean_file import CleanFile, read_clean
 from taxi_assets.steps.files.raw_file import RawFile, read_raw
@@ -165,9 +164,8 @@ def _rejected(path: Path) -> tuple[dict[str, int], list[RejectedLine]]:
 
 def _layers(instance: DagsterInstance | None, month: TripMonth, ask: Ask | None) -> dict[str, LayerHistory]:
     if instance is None:
-        late = month.month > newest_published(today_in_new_york())
-        nothing = LayerState(State.UNPUBLISHED if late else State.MISSING)
-        return {name: LayerHistory(nothing) for name in LAYERS}
+        states = states_without_records([month.month])[month.month]
+        return {name: LayerHistory(state) for name, state in states.items()}
     states = states_of(instance, DATASETS[month.dataset], [month.month], ask)[month.month]
     return {name: _layer(instance, LAYERS[name].key(month.table), month, state) for name, state in states.items()}
 
@@ -251,7 +249,13 @@ def _advice(history: MonthHistory) -> Iterator[str]:
     elif any(state.state is State.UNDER_WAY for state in states.values()):
         yield "A run is carrying it; wait for its end: taxi status"
     elif all(state.state is State.UNPUBLISHED for state in states.values()):
-        yield "TLC publishes a month about two months after its end. Wait, or ask the source now: taxi status --ask"
+        asked = history.layers[RAW.name].state.reason is not None
+        yield (
+            f"The source did not have it. When it has, or with another TAXI_SOURCE, run: {again}"
+            if asked
+            else "TLC publishes a month about two months after its end. Wait, or ask the source now: "
+            f"taxi status {month.dataset} --year {month.month[:4]} --ask"
+        )
     elif any(state.state is State.OLDER for state in states.values()):
         yield f"A newer version waits; take it through the layers: {again}"
     elif any(state.state is State.MISSING for state in states.values()):

@@ -15,11 +15,11 @@ from dagster import AssetRecordsFilter, DagsterEvent, DagsterEventType, DagsterI
 
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
-from taxi_assets.errors import TaxiAssetsError
+from taxi_assets.errors import NotPublishedError, TaxiAssetsError
 from taxi_assets.orchestration.layers import LAYERS, RAW, Layer
 from taxi_assets.orchestration.names import LANDED, UNCHANGED, VALIDATOR
 from taxi_assets.orchestration.partitions import months_of, newest_published, today_in_new_york
-from taxi_assets.orchestration.records import failure_reason, latest_metadata
+from taxi_assets.orchestration.records import failed_with, failure_reason, latest_metadata
 
 if TYPE_CHECKING:
     from taxi_assets.steps.raw.fetch import Probe
@@ -63,9 +63,9 @@ def states_of(
 ) -> dict[str, MonthState]:
     """The states of a dataset's months, by partition key.
 
-    A layer is *re-issued* where the layer that it is made from has got another version since; raw, where the source has
-    another one. Without ``ask``, nobody asks the source: then a month counts as not published while TLC cannot have
-    published it yet.
+    A layer is *re-issued* where a layer that it is made from has got another version since, or is to get one; raw,
+    where the source has another one. Without ``ask``, nobody asks the source: then a month counts as not published
+    where the source did not have it when it was last loaded, and while TLC cannot have published it yet.
 
     Args:
         instance: Whose records are read.
@@ -87,7 +87,7 @@ def states_of(
             if word == "IN_PROGRESS":
                 found[month][layer.name] = LayerState(State.UNDER_WAY)
             elif word == "FAILED":
-                found[month][layer.name] = _failed(instance, layer, TripMonth(dataset.name, month), month in here)
+                found[month][layer.name] = _failed(instance, layer, TripMonth(dataset.name, month), here, before)
             elif word == "MATERIALIZED":
                 found[month][layer.name] = _there(instance, TripMonth(dataset.name, month), here, before)
             else:
@@ -96,7 +96,16 @@ def states_of(
     if ask is not None:
         for month, states in found.items():
             _ask(instance, TripMonth(dataset.name, month), states, ask)
+    for states in found.values():
+        _hand_down(states)
     return found  # pyright: ignore[reportReturnType]  # a dict of dicts is a mapping of mappings
+
+
+def states_without_records(months: Sequence[str]) -> dict[str, MonthState]:
+    """The same where nothing was ever loaded."""
+    newest = newest_published(today_in_new_york())
+    nothing = {month: LayerState(State.UNPUBLISHED if month > newest else State.MISSING) for month in months}
+    return {month: dict.fromkeys(LAYERS, state) for month, state in nothing.items()}
 
 
 def _latest(instance: DagsterInstance, layer: Layer, dataset: Dataset) -> Mapping[str, int]:
@@ -130,17 +139,28 @@ def _is_unchanged(metadata: Mapping[str, object]) -> bool:
     return bool(getattr(metadata.get(UNCHANGED), "value", False))
 
 
-def _failed(instance: DagsterInstance, layer: Layer, month: TripMonth, is_there: bool) -> LayerState:
-    """Failed in this layer, or, where its run ended before its turn, still as it was before."""
+def _failed(
+    instance: DagsterInstance,
+    layer: Layer,
+    month: TripMonth,
+    here: Mapping[str, int],
+    before: Mapping[str, Mapping[str, int]],
+) -> LayerState:
+    """Failed in this layer; not published; or, where its run ended before its turn, still as it was before."""
+    is_there = month.month in here
     planned = instance.get_latest_planned_materialization_info(layer.key(month.table), month.month)
     if planned is None:
         return LayerState(State.FAILED)
     kept = " The month as it was before is still there." if is_there else ""
     reason = failure_of_month(instance, planned.run_id, layer, month)
     if reason is not None:
-        return LayerState(State.FAILED, reason + kept, planned.run_id)
+        error = failed_with(instance, layer.key(month.table), month.month, planned.run_id)
+        waits = error == NotPublishedError.__name__ and not is_there
+        return LayerState(State.UNPUBLISHED if waits else State.FAILED, reason + kept, planned.run_id)
     # Its turn never came: what stopped the run says so in its own layer.
-    return LayerState(State.OLDER if is_there else State.MISSING, "its run ended before its turn", planned.run_id)
+    if is_there:
+        return _there(instance, month, here, before)
+    return LayerState(State.MISSING, "its run ended before its turn", planned.run_id)
 
 
 def failure_of_month(instance: DagsterInstance, run_id: str, layer: Layer, month: TripMonth) -> str | None:
@@ -160,6 +180,16 @@ def failure_of_month(instance: DagsterInstance, run_id: str, layer: Layer, month
 def _layer_of(event: DagsterEvent) -> str:
     """Steps are called as their assets: ``raw__yellow_tripdata``."""
     return (event.step_key or "").partition("__")[0]
+
+
+def _hand_down(states: dict[str, LayerState]) -> None:
+    """What waits for a version, or for a month, that the layer before it has not got either."""
+    for name, state in states.items():
+        before = {states[other].state: other for other in LAYERS[name].made_from}
+        if state.state is State.THERE and State.OLDER in before:
+            states[name] = LayerState(State.OLDER, f"{before[State.OLDER]} has to take the new version first")
+        elif state.state is State.MISSING and State.UNPUBLISHED in before:
+            states[name] = LayerState(State.UNPUBLISHED)
 
 
 def _ask(instance: DagsterInstance, month: TripMonth, states: dict[str, LayerState], ask: Ask) -> None:

@@ -116,6 +116,9 @@ REJECTED_LINES = "refused lines"
 FAILED_BECAUSE = "reason"
 """On the observation of a month that failed: why, in words."""
 
+FAILED_WITH = "error"
+"""Beside it: the class of our error."""
+
 # Metadata that Dagster's UI understands. Its own constants for these are private.
 
 ROW_COUNT = "dagster/row_count"

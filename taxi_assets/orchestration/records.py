@@ -16,7 +16,7 @@ from dagster import (
     EventLogRecord,
 )
 
-from taxi_assets.orchestration.names import FAILED_BECAUSE
+from taxi_assets.orchestration.names import FAILED_BECAUSE, FAILED_WITH
 
 
 def latest_materialization(instance: DagsterInstance, asset: AssetKey, partition: str | None) -> EventLogRecord | None:
@@ -61,9 +61,23 @@ def reasons_by_month(event: DagsterEvent) -> dict[str, str]:
 
 def why_it_failed(instance: DagsterInstance, asset: AssetKey, month: str) -> str:
     """What the page of a failed month says, or nothing where an earlier version failed it."""
+    return _said_of_failure(_latest_observation(instance, asset, month), FAILED_BECAUSE)
+
+
+def failed_with(instance: DagsterInstance, asset: AssetKey, month: str, run_id: str) -> str:
+    """The class of the error by which that run failed the month; empty where its page does not say."""
+    record = _latest_observation(instance, asset, month)
+    return _said_of_failure(record, FAILED_WITH) if record and record.run_id == run_id else ""
+
+
+def _latest_observation(instance: DagsterInstance, asset: AssetKey, month: str) -> EventLogRecord | None:
     found = instance.fetch_observations(AssetRecordsFilter(asset, asset_partitions=[month]), limit=1).records
-    observation = found[0].asset_observation if found else None
-    said = observation.metadata.get(FAILED_BECAUSE) if observation else None
+    return found[0] if found else None
+
+
+def _said_of_failure(record: EventLogRecord | None, name: str) -> str:
+    observation = record.asset_observation if record else None
+    said = observation.metadata.get(name) if observation else None
     return str(said.value) if said else ""
 
 

@@ -203,6 +203,11 @@ def test_a_dataset_of_one_s_own_goes_through_all_layers(copy: Copy, postgres_ser
     assert reason == "unreadable_pickup_time"
     assert line.startswith('"A3"')
     assert (copy.data / "lake/clean/citibike/citibike_tripdata_2024-01.parquet").is_file()
+    # And the command for people knows it.
+    why = json.loads(copy.ran("python", "-m", "taxi_assets", "why", "citibike", "2024-01", "--json"))
+    assert (why["clean"]["rows"], why["rejected"]) == (2, {"unreadable_pickup_time": 1})
+    status = json.loads(copy.ran("python", "-m", "taxi_assets", "status", "citibike", "--year", "2024", "--json"))
+    assert status["datasets"]["citibike"]["2024-01"].keys() == why["layers"].keys()
 
 
 def test_a_name_that_is_ours_is_refused_and_both_are_named(copy: Copy) -> None:

@@ -99,6 +99,7 @@ def _duckdb(query: str, settings: Settings) -> Generator[Answer]:
 @contextmanager
 def _postgres(query: str, settings: Settings) -> Generator[Answer]:
     import psycopg
+    from psycopg import sql
 
     from taxi_assets.steps.postgres.connection import connection
 
@@ -111,6 +112,9 @@ def _postgres(query: str, settings: Settings) -> Generator[Answer]:
         conninfo = server.conninfo()
     try:
         with connection(conninfo, application_name="taxi sql") as opened:
+            # Names alone mean the trips' tables, wherever they are.
+            schemas = sql.SQL(", ").join(map(sql.Identifier, dict.fromkeys((settings.taxi_postgres_schema, "public"))))
+            opened.execute(sql.SQL("SET search_path = {}").format(schemas))
             opened.read_only, opened.autocommit = True, False
             with _cursor(opened, query.strip().rstrip(";")) as cursor:
                 described: list[Any] = cursor.description or []

@@ -21,7 +21,7 @@ from taxi_assets.embedded_postgres.server import EmbeddedPostgres
 from taxi_assets.errors import ArgumentError
 from taxi_assets.installation import command
 from taxi_assets.orchestration.layers import LAYERS
-from taxi_assets.orchestration.month_states import Ask, MonthState, State, states_of
+from taxi_assets.orchestration.month_states import Ask, MonthState, State, states_of, states_without_records
 from taxi_assets.orchestration.partitions import months_of
 from taxi_assets.orchestration.resources.source import Source
 from taxi_assets.settings import Settings, load_settings
@@ -61,21 +61,20 @@ def show_status(
     settings = load_settings()
     server = EmbeddedPostgres(settings.data_dir.postgres)
     months = {name: _months(name, year) for name in ([dataset] if dataset else DATASETS)}
-    # Before the records are opened, which starts it.
-    states: dict[str, Mapping[str, MonthState]] = {}
     with opened_records(settings) as instance:
-        if instance is not None:
-            states = {
-                name: states_of(instance, DATASETS[name], keys, _asker(settings) if ask else None)
-                for name, keys in months.items()
-            }
+        states = {
+            name: states_without_records(keys)
+            if instance is None
+            else states_of(instance, DATASETS[name], keys, _asker(settings) if ask else None)
+            for name, keys in months.items()
+        }
     if as_json:
         print_json(_content(states, settings, running=server.is_running()))
         return 0
     console = page()
     _draw(console, states, every_year=year is not None, settings=settings)
     console.print(f"The files are in {settings.taxi_data_dir}, Dagster's records in {dagster_home()}.", soft_wrap=True)
-    console.print(server.describe(), soft_wrap=True)
+    console.print(server.describe(connect=command("psql", data_dir=settings.taxi_data_dir)), soft_wrap=True)
     return 0
 
 
@@ -126,7 +125,7 @@ def _draw(console: Console, states: States, *, every_year: bool, settings: Setti
     if not shown:
         folder = settings.taxi_data_dir
         console.print(
-            f"No month of {', '.join(states) or 'any dataset'} is there yet. Begin with "
+            f"No month of {', '.join(states)} is there yet. Begin with "
             f"`{command('load', 'yellow', '2019-01', data_dir=folder)}`, or with synthetic trips: "
             f"`{command('demo', data_dir=folder)}`.",
             soft_wrap=True,
@@ -169,13 +168,15 @@ def _draw_year(console: Console, year: str, months: Mapping[str, MonthState]) ->
 
 
 def _say_reasons(console: Console, states: States) -> None:
-    reasons: list[tuple[str, str, str, State, str]] = [
-        (dataset, month, layer, each.state, each.reason)
-        for dataset, months in states.items()
-        for month, layers in months.items()
-        for layer, each in layers.items()
-        if each.reason and each.state in (State.FAILED, State.OLDER)
-    ]
+    reasons: list[tuple[str, str, str, State, str]] = []
+    for dataset, months in states.items():
+        for month, layers in months.items():
+            said: set[State] = set()
+            for layer, each in layers.items():
+                # What follows from the first of them says nothing new.
+                if each.reason and each.state in (State.FAILED, State.OLDER) and each.state not in said:
+                    said.add(each.state)
+                    reasons.append((dataset, month, layer, each.state, each.reason))
     for dataset, month, layer, state, reason in reasons[:MOST_REASONS]:
         console.print(Text.assemble(LOOKS[state], f" {dataset} {month} {layer}: {reason}"), soft_wrap=True)
     if len(reasons) > MOST_REASONS:

@@ -155,7 +155,7 @@ def _draw_layers(console: Console, history: MonthHistory) -> None:
     console.print(Text("\nlayers", "bold"))
     for name, layer in history.layers.items():
         state = layer.state.state
-        line = Text.assemble("  ", LOOKS[state], f" {name:<10} ", (f"{WORDS[state]:<18}", LOOKS[state][1]))
+        line = Text.assemble("  ", LOOKS[state], f" {name:<10} ", (f"{WORDS[state]:<11}", LOOKS[state][1]))
         if layer.materialized is not None:
             rows = f"{layer.rows:,} rows" if layer.rows is not None else ""
             line.append(f"{_time(layer.materialized)}  {rows:>16}")

@@ -29,7 +29,7 @@ from dagster import (
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import PassingError, TaxiAssetsError
-from taxi_assets.orchestration.names import FAILED_BECAUSE
+from taxi_assets.orchestration.names import FAILED_BECAUSE, FAILED_WITH
 from taxi_assets.orchestration.resources.local_files import LocalFiles
 from taxi_assets.steps.files.interrupts import interruptible
 from taxi_assets.steps.files.raw_file import read_raw
@@ -81,7 +81,7 @@ def observation_of(
         description=markdown_line(f"failed: {_said(error)}"),
         metadata={
             FAILED_BECAUSE: MetadataValue.md(markdown_line(_said(error))),
-            "error": type(error).__name__,
+            FAILED_WITH: type(error).__name__,
             "what to do": next_step,
             **_published_file(month, files),
         },
