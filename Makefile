@@ -11,7 +11,7 @@ BIN := .venv/bin
 DEMO_GCP := data/demo-gcp
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-gcp dev test test-quick test-faults test-containers emulators bench docs lint audit format lock psql stop clean FORCE
+.PHONY: help demo demo-gcp dev test test-quick test-faults test-containers emulators dbt bench docs lint audit format lock psql stop clean FORCE
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -25,7 +25,7 @@ demo-gcp: .venv/.runtime .venv-emulators/.ready ## The same in target gcp, on em
 dev: .venv/.runtime ## Open the Dagster UI on http://127.0.0.1:3000
 	@$(BIN)/python -m taxi_assets dev
 
-test: .venv/.dev .venv/.bench .venv-emulators/.ready ## Set up and run every test
+test: .venv/.dev .venv/.bench .venv-emulators/.ready .venv-dbt/.ready ## Set up and run every test
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-quick: .venv/.dev ## Run what fits between two saves: no servers, no waiting, nothing slow (under a minute)
@@ -60,6 +60,8 @@ format: .venv/.dev ## Format the code
 
 emulators: .venv-emulators/.ready ## Set up the emulators of Cloud Storage and BigQuery
 
+dbt: .venv-dbt/.ready ## Set up dbt, for examples/dbt
+
 psql: .venv/.runtime ## Open psql on the embedded trips database
 	@$(BIN)/python -m taxi_assets psql
 
@@ -73,7 +75,7 @@ clean: ## Remove what the project made: data, run history, measurements and envi
 	@$(SET_UP) || ! $(ANY_DATA) || $(MAKE) --no-print-directory .venv/.runtime \
 		|| { echo "Nothing was removed: the data is removed with .venv, which cannot be set up; see above."; exit 1; }
 	@! $(SET_UP) || $(BIN)/python -m taxi_assets clean
-	rm -rf .bench .venv .venv-emulators site .tmp_dagster_home_* .pytest_cache .ruff_cache .hypothesis
+	rm -rf .bench .venv .venv-emulators .venv-dbt site .tmp_dagster_home_* .pytest_cache .ruff_cache .hypothesis
 
 # --- set-up -----------------------------------------------------------------------------------------------------------
 
@@ -127,19 +129,23 @@ install = $(BIN)/python -I .ci/half_made.py .venv \
 	@$(install) requirements-bench.lock
 	@touch $@
 
-# bqemulator wants Python 3.11 and pins that clash with ours, hence an environment of its own. Where no such Python is
-# found, everything else works, and the tests that need the emulators say that they did not run.
-.venv-emulators/.python: .venv/.python $(UV_READY) FORCE
-	@if test -e $@ && $(call works,.venv-emulators); then exit; fi; \
-	rm -rf .venv-emulators && mkdir .venv-emulators; \
-	if UV_PYTHON_DOWNLOADS=never $(UV) venv --quiet --allow-existing --python '>=3.11' .venv-emulators; then touch $@; \
-	else touch .venv-emulators/.no-python; echo "The emulators need Python 3.11 or newer; none was found, so they are left out."; fi
+# bqemulator's pins clash with ours, and a person's dbt is not ours: hence environments of their own. Both want Python
+# 3.11, for bqemulator and for the DuckDB that the project itself has from there on; dbt 1.11 does not know 3.14. Where no
+# such Python is found, everything else works, and the tests that need them say that they did not run.
+WANTED_BY_emulators := >=3.11
+WANTED_BY_dbt := >=3.11,<3.14
 
-.venv-emulators/.ready: .venv-emulators/.python requirements-emulators.lock
-	@test -e .venv-emulators/.no-python || { \
-		echo "Setting up .venv-emulators from requirements-emulators.lock …"; \
-		$(BIN)/python -I .ci/half_made.py .venv-emulators \
-		&& $(UV) pip install --quiet --python .venv-emulators/bin/python --require-hashes -r requirements-emulators.lock; }
+.venv-emulators/.python .venv-dbt/.python: .venv-%/.python: .venv/.python $(UV_READY) FORCE
+	@if test -e $@ && $(call works,.venv-$*); then exit; fi; \
+	rm -rf .venv-$* && mkdir .venv-$*; \
+	if UV_PYTHON_DOWNLOADS=never $(UV) venv --quiet --allow-existing --python '$(WANTED_BY_$*)' .venv-$*; then touch $@; \
+	else touch .venv-$*/.no-python; echo ".venv-$* needs Python $(WANTED_BY_$*); none was found, so it is left out."; fi
+
+.venv-emulators/.ready .venv-dbt/.ready: .venv-%/.ready: .venv-%/.python requirements-%.lock
+	@test -e .venv-$*/.no-python || { \
+		echo "Setting up .venv-$* from requirements-$*.lock …"; \
+		$(BIN)/python -I .ci/half_made.py .venv-$* \
+		&& $(UV) pip install --quiet --python .venv-$*/bin/python --require-hashes -r requirements-$*.lock; }
 	@touch $@
 
 COMPILE := pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-annotate \
@@ -150,4 +156,5 @@ lock: .venv/.python $(UV_READY) ## Resolve the dependencies of pyproject.toml ag
 	$(UV) $(COMPILE) pyproject.toml --group build -o requirements.lock
 	$(UV) $(COMPILE) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
 	$(UV) $(subst 3.10,3.11,$(COMPILE)) requirements-emulators.in -o requirements-emulators.lock
+	$(UV) $(subst 3.10,3.11,$(COMPILE)) requirements-dbt.in -o requirements-dbt.lock
 	$(UV) $(COMPILE) pyproject.toml --group bench -c requirements-dev.lock -o requirements-bench.lock

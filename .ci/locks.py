@@ -47,6 +47,12 @@ def group(pyproject: dict[str, Any], name: str) -> list[Requirement]:
     return found
 
 
+def listed(file: Path) -> list[Requirement]:
+    """The requirements of an environment that is none of the project's groups."""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return [Requirement(text) for line in lines if (text := line.partition("#")[0].strip())]
+
+
 def of_extras(requirement: Requirement) -> list[Requirement]:
     """What the extras of a requirement (``psycopg[binary]``) add to it, as its installed version says."""
     if not requirement.extras:
@@ -85,16 +91,13 @@ def problems(root: Path) -> Iterator[str]:
     """Everything that is wrong with the locks of a project."""
     pyproject = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
     project = [Requirement(text) for text in pyproject["project"]["dependencies"]]
-    emulators = (root / "requirements-emulators.in").read_text(encoding="utf-8").splitlines()
     wanted: dict[str, tuple[list[Requirement], str | None]] = {
         "requirements-uv.lock": (group(pyproject, "uv"), None),
         "requirements.lock": ([*project, *group(pyproject, "build")], None),
         "requirements-dev.lock": ([*project, *group(pyproject, "dev")], "requirements.lock"),
         "requirements-bench.lock": ([*project, *group(pyproject, "bench")], "requirements-dev.lock"),
-        "requirements-emulators.lock": (
-            [Requirement(text) for line in emulators if (text := line.partition("#")[0].strip())],
-            None,
-        ),
+        "requirements-emulators.lock": (listed(root / "requirements-emulators.in"), None),
+        "requirements-dbt.lock": (listed(root / "requirements-dbt.in"), None),
     }
     for name, (requirements, base) in wanted.items():
         pins = pins_of(root / name)

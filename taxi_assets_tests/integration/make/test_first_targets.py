@@ -89,10 +89,11 @@ VISITS = {
     "bench": Visit({"bench": Target(BENCH, "report", TINY_BENCH)}),
     "everything": Visit(
         {
-            "test": Target(".venv dev bench emulators", "passed", FEW_TESTS),
+            "test": Target(".venv dev bench emulators dbt", "passed", FEW_TESTS),
             "test-faults": Target(DEV, r"together \| 3", FEW_FAULTS),
             "demo-gcp": Target(EMULATORS, r"green +2019-03 +200", SMALL),
             "emulators": Target("emulators", ""),
+            "dbt": Target("dbt", ""),
         }
     ),
     "lock": Visit({"lock": Target("", "requirements-bench.lock")}, path=ODDER_NAME, uv=False),
@@ -106,6 +107,7 @@ SETTING_UP = {
     "dev": "requirements-dev.lock …",
     "bench": "requirements-bench.lock …",
     "emulators": 'echo "Setting up .venv-emulators from',
+    "dbt": 'echo "Setting up .venv-dbt from',
 }
 
 

@@ -74,6 +74,11 @@ def test_the_locks_of_the_project_fit() -> None:
             id="the emulators",
         ),
         pytest.param(
+            changes("requirements-dbt.in", r"^dbt-core==1\.11\.\*", "dbt-core==1.10.*"),
+            "requirements-dbt.lock: it has dbt-core",
+            id="dbt",
+        ),
+        pytest.param(
             changes("requirements.lock", r"^psycopg-binary==", "psycopg-source=="),
             "requirements.lock: it lacks psycopg-binary",
             id="what an extra adds",

@@ -35,7 +35,7 @@ TRIED_ELSEWHERE = {
 }  # fmt: skip
 MARKS = (
     "run", "run: postgres", "run: duckdb", "run: postgres, duckdb", "run: course", "run: course, no rows", "run: port",
-    "run: own files", "run: manifests",
+    "run: own files", "run: manifests", "run: dbt",
 )  # fmt: skip
 MARKS_THAT_GO_ON = ("not run here: ", "run: every store, ", "file: ", "edit: ", "made by docs/generate.py: ")
 
