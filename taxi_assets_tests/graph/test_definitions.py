@@ -7,12 +7,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from dagster import Definitions, EnvVar
+from dagster import DagsterInvalidConfigError, Definitions, EnvVar, JobDefinition, job, op
+from dagster._core.remote_representation.external_data import RepositorySnap
+from dagster._core.snap import JobSnap
+from dagster._core.snap.snap_to_yaml import default_values_yaml_from_type_snap
 from dagster_gcp import BigQueryResource, GCSResource
 
 from taxi_assets.definitions import build_defs
 from taxi_assets.orchestration.resources.gcp import BigQueryDatasetResource, GcsLakeResource
 from taxi_assets.orchestration.resources.lake import FolderLakeResource
+from taxi_assets.orchestration.resources.postgres import Postgres
 from taxi_assets.orchestration.resources.warehouse import DuckDbResource
 from taxi_assets.settings import load_settings
 
@@ -119,6 +123,54 @@ def test_no_secret_is_in_what_the_ui_shows(tmp_path: Path, monkeypatch: pytest.M
     resources = definitions("local", tmp_path).resources or {}
     assert "hunter2" not in repr(resources)
     assert resources["postgres"].url == EnvVar("TAXI_POSTGRES_URL")
+
+
+def launchpad(job: JobDefinition) -> str:
+    """The configuration with which the Launchpad opens."""
+    snapshot = JobSnap.from_job_def(job)
+    schema = snapshot.config_schema_snapshot
+    [mode] = snapshot.mode_def_snaps
+    return default_values_yaml_from_type_snap(schema, schema.get_config_snap(mode.root_config_key))
+
+
+@pytest.mark.parametrize("target", ["local", "gcp"])
+def test_the_launchpad_opens_without_resources_and_their_pages_speak_to_people(target: str, tmp_path: Path) -> None:
+    repository = definitions(target, tmp_path).get_repository_def()
+    assert launchpad(repository.get_job("load_yellow")) == "{}\n"
+    shown = {resource.name: resource for resource in RepositorySnap.from_def(repository).resources}
+    assert shown["files"].configured_values["root"] == f'"{tmp_path}"'
+    assert shown["files"].resource_type.endswith("LocalFiles")
+    for name, resource in shown.items():
+        description = resource.resource_snapshot.description or ""
+        assert description.endswith("."), name
+        assert "Attributes:" not in description
+        assert "``" not in description
+        told = {field.name: field.description or "" for field in resource.config_field_snaps}
+        assert [(name, field) for field, said in told.items() if not said.endswith(".")] == []
+
+
+def test_a_run_may_set_one_value_of_a_resource_and_the_others_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAXI_POSTGRES_URL", "postgresql://db/trips")
+    found: list[Postgres] = []
+
+    @op
+    def look(postgres: Postgres) -> None:
+        found.append(postgres)
+
+    @job(resource_defs={"postgres": Postgres(url=EnvVar("TAXI_POSTGRES_URL"), data_root="/data", trips_schema="taxi")})
+    def looking() -> None:
+        look()
+
+    looking.execute_in_process()
+    looking.execute_in_process(run_config={"resources": {"postgres": {"config": {"trips_schema": "other"}}}})
+    assert [(each.url, each.data_root, each.trips_schema) for each in found] == [
+        ("postgresql://db/trips", "/data", "taxi"),
+        ("postgresql://db/trips", "/data", "other"),
+    ]
+    with pytest.raises(DagsterInvalidConfigError, match="trip_schema"):
+        looking.execute_in_process(run_config={"resources": {"postgres": {"config": {"trip_schema": "other"}}}})
 
 
 @pytest.mark.parametrize("target", ["local", "gcp"])

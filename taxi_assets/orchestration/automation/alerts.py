@@ -22,6 +22,7 @@ from taxi_assets.orchestration.instance.in_words import months_of_run
 from taxi_assets.orchestration.layers import LAYERS
 from taxi_assets.orchestration.partitions import TIMEZONE, months_of
 from taxi_assets.orchestration.records import failure_reason, reasons_by_month, what_broke, why_it_failed
+from taxi_assets.orchestration.resources.resource import Resource
 from taxi_assets.text import chat_quote
 
 logger = logging.getLogger(__name__)
@@ -39,16 +40,14 @@ LONGEST_LINE = 200
 """Characters of a reason in the summary; the month's page has the whole."""
 
 
-class Alerts(dg.ConfigurableResource):  # pyright: ignore[reportMissingTypeArgument]  # no resource yields a value here
-    """Where alerts go.
+class Alerts(Resource):
+    """Where alerts go: to the log always, and to a chat where there is one."""
 
-    Attributes:
-        webhook: ``TAXI_ALERT_WEBHOOK``, given as an ``EnvVar`` so that the UI does not show it; None: the log only.
-        ui_url: ``TAXI_UI_URL``, for links.
-    """
-
-    webhook: str | None = Field(repr=False)
-    ui_url: str
+    # Given as an EnvVar, so that the UI shows the variable's name and not the address, which is a secret.
+    webhook: str | None = Field(
+        repr=False, description="The chat's address, by the variable TAXI_ALERT_WEBHOOK; empty: the log only."
+    )
+    ui_url: str = Field(description="The address of this UI, for links in messages: TAXI_UI_URL.")
 
     def send(self, text: str) -> bool:
         """Logs the message and posts it; True when it was posted. Never raises over the webhook."""

@@ -19,12 +19,12 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from functools import cache
 
-from dagster import ConfigurableResource
 from dagster_gcp import BigQueryResource, GCSResource
 from google.cloud import bigquery, storage
 from pydantic import Field
 
 from taxi_assets.orchestration.resources.lake import LakeResource
+from taxi_assets.orchestration.resources.resource import Resource
 from taxi_assets.orchestration.resources.warehouse import WarehouseResource
 from taxi_assets.steps.gcp.clients import bigquery_client, storage_client
 from taxi_assets.steps.gcp.connection import GcpConnection
@@ -34,28 +34,26 @@ from taxi_assets.steps.marts.marts import MartStore
 from taxi_assets.steps.warehouse.bigquery import BigQueryWarehouse
 
 
-class GcpResource(ConfigurableResource):  # pyright: ignore[reportMissingTypeArgument]  # it yields no value
-    """What both are told; the names that ``dagster_gcp`` has are kept.
+class GcpResource(Resource):
+    """What both are told; the names that ``dagster_gcp`` has are kept."""
 
-    Attributes:
-        project: ``GCP_PROJECT_ID``.
-        location: ``GCP_LOCATION``.
-        bucket: ``GCP_BUCKET_NAME``.
-        dataset: ``GCP_DATASET``.
-        gcp_credentials: ``SECRET_GCP_SERVICE_ACCOUNT``, given as an ``EnvVar`` so that the UI shows the variable's
-            name; None: Application Default Credentials.
-        storage_emulator: ``STORAGE_EMULATOR_HOST``; None: the real service.
-        bigquery_emulator: ``BIGQUERY_EMULATOR_HOST``; None: the real service.
-    """
-
-    project: str
-    location: str
-    bucket: str
-    dataset: str
-    # In a run the variable's value stands here.
-    gcp_credentials: str | None = Field(default=None, repr=False)
-    storage_emulator: str | None = None
-    bigquery_emulator: str | None = None
+    project: str = Field(description="The Google Cloud project: GCP_PROJECT_ID.")
+    location: str = Field(description="Where bucket and dataset are: GCP_LOCATION.")
+    bucket: str = Field(description="The bucket of the lake: GCP_BUCKET_NAME.")
+    dataset: str = Field(description="The BigQuery dataset of the warehouse: GCP_DATASET.")
+    # Given as an EnvVar, so that the UI shows the variable's name and not the key; in a run its value stands here.
+    gcp_credentials: str | None = Field(
+        default=None,
+        repr=False,
+        description="The service account's key, by the variable SECRET_GCP_SERVICE_ACCOUNT; empty: Application Default "
+        "Credentials.",
+    )
+    storage_emulator: str | None = Field(
+        default=None, description="An emulator in place of Cloud Storage: STORAGE_EMULATOR_HOST; empty: the real one."
+    )
+    bigquery_emulator: str | None = Field(
+        default=None, description="An emulator in place of BigQuery: BIGQUERY_EMULATOR_HOST; empty: the real one."
+    )
 
     @property
     def connection(self) -> GcpConnection:
@@ -81,7 +79,7 @@ class GcpResource(ConfigurableResource):  # pyright: ignore[reportMissingTypeArg
 
 # dagster_gcp lets the clients guess project and location (None); here they are always known.
 class GcsLakeResource(GcpResource, GCSResource, LakeResource):  # pyright: ignore[reportIncompatibleVariableOverride]
-    """A bucket."""
+    """The lake: copies of the published files and of the clean Parquet, in a Google Cloud Storage bucket."""
 
     def get_client(self) -> storage.Client:
         """Cloud Storage's client, with these credentials or on the emulator."""
@@ -98,15 +96,14 @@ class GcsLakeResource(GcpResource, GCSResource, LakeResource):  # pyright: ignor
 
 
 class BigQueryDatasetResource(GcpResource, BigQueryResource, WarehouseResource):  # pyright: ignore[reportIncompatibleVariableOverride]
-    """A BigQuery dataset.
+    """The warehouse: tables in a BigQuery dataset, one partition a month."""
 
-    Attributes:
-        maximum_bytes_billed: ``TAXI_MAXIMUM_BYTES_BILLED``: a query that would bill more is refused.
-        require_partition_filter: ``TAXI_REQUIRE_PARTITION_FILTER``: queries that name no month are refused.
-    """
-
-    maximum_bytes_billed: int
-    require_partition_filter: bool
+    maximum_bytes_billed: int = Field(
+        description="A query that would bill more bytes is refused: TAXI_MAXIMUM_BYTES_BILLED."
+    )
+    require_partition_filter: bool = Field(
+        description="Whether queries that name no month are refused: TAXI_REQUIRE_PARTITION_FILTER."
+    )
 
     @contextmanager
     def get_client(self) -> Generator[bigquery.Client]:

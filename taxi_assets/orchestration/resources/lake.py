@@ -6,12 +6,13 @@ Not here: the bucket of the ``gcp`` target (``gcp.py``), which only that target 
 from abc import ABC, abstractmethod
 from pathlib import Path
 
-from dagster import ConfigurableResource
+from pydantic import Field
 
+from taxi_assets.orchestration.resources.resource import Resource
 from taxi_assets.steps.lake.lake import Lake
 
 
-class LakeResource(ConfigurableResource, ABC):  # pyright: ignore[reportMissingTypeArgument]  # it yields no value
+class LakeResource(Resource, ABC):
     """What assets ask for; each target gives one of its own."""
 
     @abstractmethod
@@ -20,13 +21,9 @@ class LakeResource(ConfigurableResource, ABC):  # pyright: ignore[reportMissingT
 
 
 class FolderLakeResource(LakeResource):
-    """A folder laid out like the bucket.
+    """The lake: copies of the published files and of the clean Parquet, in a folder laid out like a bucket."""
 
-    Attributes:
-        root: Absolute path, ``TAXI_DATA_DIR/lake``.
-    """
-
-    root: str
+    root: str = Field(description="The folder: lake in TAXI_DATA_DIR.")
 
     def open(self) -> Lake:
         """The folder."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dagster import ConfigurableResource, InitResourceContext
+from dagster import InitResourceContext
+from pydantic import Field
 
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.columns import plain_name
@@ -12,18 +13,17 @@ from taxi_assets.orchestration.dagster_internals.runs import PARTITION_NAME_TAG
 from taxi_assets.orchestration.instance.dead_runs import end_dead_runs, name_process
 from taxi_assets.orchestration.instance.in_words import months_of_run
 from taxi_assets.orchestration.names import MONTHS
+from taxi_assets.orchestration.resources.resource import Resource
 
 
-class LocalFiles(ConfigurableResource):  # pyright: ignore[reportMissingTypeArgument]  # no resource yields a value here
-    """Where raw, clean and rejected files lie, and what of them is not read.
+class LocalFiles(Resource):
+    """The data folder of this machine: raw, clean and rejected files, each in its folder."""
 
-    Attributes:
-        root: ``TAXI_DATA_DIR``, absolute.
-        ignore_columns: ``TAXI_IGNORE_COLUMNS``.
-    """
-
-    root: str
-    ignore_columns: list[str] = []  # noqa: RUF012  # pydantic gives each instance its own
+    root: str = Field(description="The folder: TAXI_DATA_DIR.")
+    ignore_columns: list[str] = Field(
+        default=[],
+        description="Columns that a published file may have and that are skipped on purpose: TAXI_IGNORE_COLUMNS.",
+    )
 
     def setup_for_execution(self, context: InitResourceContext) -> None:
         """Before the first step of a run: says which process and which months it has, and ends runs that were killed.

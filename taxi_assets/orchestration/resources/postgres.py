@@ -4,26 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dagster import ConfigurableResource
 from pydantic import Field
 
 from taxi_assets.data_dir import DataDir
+from taxi_assets.orchestration.resources.resource import Resource
 from taxi_assets.steps.postgres.database import PUBLIC, Schemas, TripsDatabase
 
 
-class Postgres(ConfigurableResource):  # pyright: ignore[reportMissingTypeArgument]  # no resource yields a value here
-    """Where the trips tables are.
+class Postgres(Resource):
+    """The PostgreSQL database with the trips: your own, or the embedded server."""
 
-    Attributes:
-        url: ``TAXI_POSTGRES_URL``, given as an ``EnvVar`` so that the UI shows the variable's name and not the
-            password; None: the embedded server.
-        data_root: ``TAXI_DATA_DIR``, below which the embedded server lives.
-        trips_schema: ``TAXI_POSTGRES_SCHEMA``.
-    """
-
-    url: str | None = Field(repr=False)
-    data_root: str
-    trips_schema: str = PUBLIC
+    # Given as an EnvVar, so that the UI shows the variable's name and not the password.
+    url: str | None = Field(
+        repr=False, description="Your own database, by the variable TAXI_POSTGRES_URL; empty: the embedded server."
+    )
+    data_root: str = Field(description="The folder in which the embedded server keeps its data: TAXI_DATA_DIR.")
+    trips_schema: str = Field(default=PUBLIC, description="The schema of the tables: TAXI_POSTGRES_SCHEMA.")
 
     def database(self) -> TripsDatabase:
         """The database with the schema of the trips; starts the embedded server when it is not running.

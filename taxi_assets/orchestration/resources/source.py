@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dagster import ConfigurableResource
 from pydantic import Field
 
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
+from taxi_assets.orchestration.resources.resource import Resource
 from taxi_assets.steps.files.progress import OnProgress, no_progress
 from taxi_assets.steps.files.raw_file import PublishedFile
 
@@ -17,17 +17,16 @@ if TYPE_CHECKING:
     from taxi_assets.steps.raw.fetch import FetchedFile, FetchedMonth, Judge, Probe
 
 
-class Source(ConfigurableResource):  # pyright: ignore[reportMissingTypeArgument]  # no resource yields a value here
-    """The publisher of the files.
+class Source(Resource):
+    """Where the published files come from."""
 
-    Attributes:
-        source: ``TAXI_SOURCE``: ``auto``, ``datatalksclub``, ``tlc``, ``sample``, a folder, or a base URL. A URL, which
-            may hold a password, is given as an ``EnvVar`` so that the UI shows the variable's name in its place.
-        sample_rows: ``TAXI_SAMPLE_ROWS``: data lines of a synthetic month.
-    """
-
-    source: str = Field(repr=False)
-    sample_rows: int
+    # A URL, which may hold a password, is given as an EnvVar, so that the UI shows the variable's name in its place.
+    source: str = Field(
+        repr=False,
+        description="auto (the course's CSV releases where they exist, TLC's Parquet elsewhere), datatalksclub, tlc, "
+        "sample (synthetic), a folder, or a URL, by its variable: TAXI_SOURCE.",
+    )
+    sample_rows: int = Field(description="How many lines a synthetic month has: TAXI_SAMPLE_ROWS.")
 
     @property
     def is_named(self) -> bool:

@@ -6,13 +6,14 @@ Not here: the BigQuery dataset of the ``gcp`` target (``gcp.py``), which only th
 from abc import ABC, abstractmethod
 from pathlib import Path
 
-from dagster import ConfigurableResource
+from pydantic import Field
 
+from taxi_assets.orchestration.resources.resource import Resource
 from taxi_assets.steps.marts.marts import MartStore
 from taxi_assets.steps.warehouse.warehouse import Warehouse
 
 
-class WarehouseResource(ConfigurableResource, ABC):  # pyright: ignore[reportMissingTypeArgument]  # it yields no value
+class WarehouseResource(Resource, ABC):
     """What assets ask for; each target gives one of its own."""
 
     @abstractmethod
@@ -25,15 +26,10 @@ class WarehouseResource(ConfigurableResource, ABC):  # pyright: ignore[reportMis
 
 
 class DuckDbResource(WarehouseResource):
-    """A catalogue of views over the folder lake.
+    """The warehouse: a DuckDB file whose tables are views over the lake's Parquet."""
 
-    Attributes:
-        catalogue: Absolute path, ``TAXI_DATA_DIR/warehouse.duckdb``.
-        lake_root: Absolute path, ``TAXI_DATA_DIR/lake``.
-    """
-
-    catalogue: str
-    lake_root: str
+    catalogue: str = Field(description="The DuckDB file: warehouse.duckdb in TAXI_DATA_DIR.")
+    lake_root: str = Field(description="The lake that its views read: lake in TAXI_DATA_DIR.")
 
     def open(self) -> Warehouse:
         """The catalogue."""
