@@ -184,10 +184,13 @@ def oddities(clean: CleanFile) -> Finding:
 def zones_located(clean: CleanFile) -> Finding:
     """By the clean file's own statistics: whether it has coordinates, and no zone beside any of them."""
     month, filled, empty = clean.month, filled_values(clean.path), zones_left_empty(clean.path)
+    located = max(filled[place[0]] for place in PLACES.values())
+    if not located:
+        return nothing_to_compare("the month has no coordinates")
     return Finding(
         passed=not empty,
         figures={
-            "trips with coordinates": max(filled[place[0]] for place in PLACES.values()),
+            "trips with coordinates": located,
             "located with zone shapes": clean.zone_shapes or "no",
         },
         note=f"{' and '.join(empty)} are empty though there are coordinates: materialize raw/taxi_zone_shapes, whose "

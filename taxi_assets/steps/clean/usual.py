@@ -12,13 +12,15 @@ out of date.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from taxi_assets.datasets.months import TripMonth
 
-FEWEST = 20
-"""So many trips at least are unusual: a small extract has large shares of everything."""
+BY_CHANCE = 0.001
+"""A share above its bound is unusual where less than one such month in a thousand would have it by chance, if the bound
+were its trips' true share: of ten trips one is odd easily, of a million not a hundred thousand."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Usual:
 
     Attributes:
         share: As it is known, 0 to 1.
-        most: Above it the month warns.
+        most: Above it the month warns; a small month only far above it.
         source: Where ``share`` is from.
     """
 
@@ -91,10 +93,23 @@ def usual(rule: str, month: TripMonth) -> Usual | None:
 
 
 def unusual(counted: Mapping[str, int], month: TripMonth, trips: int) -> dict[str, Usual]:
-    """Those oddities whose share of the month's trips is above the bound.
+    """Those oddities whose share of the month's trips is above the bound, by more than chance explains.
 
     >>> list(unusual({"negative_fare": 300, "no_distance": 10}, TripMonth("yellow", "2019-01"), 1000))
     ['negative_fare']
     """
-    found = {rule: usual(rule, month) for rule, count in counted.items() if count >= FEWEST}
-    return {rule: known for rule, known in found.items() if known and counted[rule] > known.most * trips}
+    found = {rule: usual(rule, month) for rule in counted}
+    return {rule: known for rule, known in found.items() if known and _above(known.most, counted[rule], trips)}
+
+
+def _above(most: float, count: int, trips: int) -> bool:
+    """Whether ``count`` of so many trips are more than a share of ``most`` gives by chance, by Chernoff's bound.
+
+    >>> _above(0.06, 3, 20), _above(0.06, 19, 20), _above(0.06, 61_000, 1_000_000)
+    (False, True, True)
+    """
+    share = count / trips if trips else 0.0
+    if share <= most:
+        return False
+    rest = (1 - share) * math.log((1 - share) / (1 - most)) if share < 1 else 0.0
+    return trips * (share * math.log(share / most) + rest) > -math.log(BY_CHANCE)

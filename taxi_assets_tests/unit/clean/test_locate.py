@@ -250,9 +250,12 @@ def test_without_shapes_zones_stay_empty_and_that_is_said(
     finding = zones_located(clean)
     assert (clean.located, finding.passed) == ((), False)
     assert "raw/taxi_zone_shapes" in finding.note
-    assert zones_located(clean_month(raw, data_dir, zone_shapes=city)).passed
+    with_shapes = zones_located(clean_month(raw, data_dir, zone_shapes=city))
+    assert (with_shapes.passed, with_shapes.compared) == (True, True)
     later = fetch_month(TripMonth("yellow", "2019-01"), "sample", data_dir, sample_rows=50).raw
-    assert zones_located(clean_month(later, data_dir)).passed
+    without = zones_located(clean_month(later, data_dir))
+    assert (without.passed, without.compared) == (True, False)
+    assert without.sentence == "not compared: the month has no coordinates"
 
 
 def test_real_trips_are_not_located_in_a_synthetic_city(

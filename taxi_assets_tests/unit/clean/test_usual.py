@@ -50,9 +50,11 @@ def test_an_ordinary_month_is_green_and_its_oddities_are_counted(
 def test_a_synthetic_month_is_green(dataset: str, month: str, tmp_path: Path) -> None:
     trip_month = TripMonth(dataset, month)
     file_format = sample_format(trip_month)
-    path = tmp_path / f"{trip_month.stem}.{file_format}"
-    write_sample_month(trip_month, path, 20_000)
-    assert oddities(clean_month(raw_file(path, file_format, trip_month), DataDir(tmp_path / "data"))).passed
+    for rows in (20, 200, 20_000):
+        path = tmp_path / f"{trip_month.stem}.{file_format}"
+        write_sample_month(trip_month, path, rows)
+        finding = oddities(clean_month(raw_file(path, file_format, trip_month), DataDir(tmp_path / f"data{rows}")))
+        assert finding.passed, finding.note
 
 
 def test_a_month_with_an_unusual_share_warns_with_the_usual_beside_it(tmp_path: Path) -> None:
@@ -69,9 +71,22 @@ def test_a_month_with_an_unusual_share_warns_with_the_usual_beside_it(tmp_path: 
     assert "negative_fare" not in finding.note
 
 
-def test_a_few_trips_are_never_unusual() -> None:
-    assert unusual({"negative_fare": 19}, MONTH, 20) == {}
-    assert list(unusual({"negative_fare": 20}, MONTH, 20)) == ["negative_fare"]
+@pytest.mark.parametrize(
+    ("count", "trips", "warns"),
+    [
+        (0, 0, False),
+        (1, 1, False),
+        (3, 20, False),
+        (19, 20, True),
+        (20, 20, True),
+        (22, 200, False),
+        (60_000, 1_000_000, False),
+        (61_000, 1_000_000, True),
+    ],
+)
+def test_the_smaller_the_month_the_more_a_share_has_to_stand_out(count: int, trips: int, *, warns: bool) -> None:
+    """The bound is 6 %."""
+    assert ("negative_fare" in unusual({"negative_fare": count}, MONTH, trips)) is warns
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
