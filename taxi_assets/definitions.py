@@ -29,7 +29,7 @@ import taxi_assets.defs as yours
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.marts import MARTS
 from taxi_assets.datasets.registry import DATASETS, TLC_DATASETS
-from taxi_assets.orchestration.assets.everything import assets_of
+from taxi_assets.orchestration.assets.everything import assets_of, engine_of
 from taxi_assets.orchestration.assets.marts import mart_asset
 from taxi_assets.orchestration.assets.report import report_asset
 from taxi_assets.orchestration.assets.zones import zone_assets
@@ -54,8 +54,8 @@ def build_defs(
         # backfill_policy is beta in Dagster 1.13; people who run a command need not read that twenty times.
         warnings.simplefilter("ignore", BetaWarning)
         assets = [asset for dataset in datasets.values() for asset in assets_of(dataset, settings)]
-        assets += zone_assets()
-        assets += [mart_asset(mart, months_per_run) for mart in MARTS.values()]
+        assets += zone_assets(engine_of(settings))
+        assets += [mart_asset(mart, months_per_run, engine_of(settings)) for mart in MARTS.values()]
         assets += [report_asset()] if settings.taxi_target == "local" else []
     return Definitions(
         assets=assets,

@@ -27,8 +27,13 @@ def assets_of(dataset: Dataset, settings: Settings) -> list[AssetsDefinition]:
         settings: Say how many months one run of a backfill takes, and in which schema Postgres' tables are.
     """
     postgres = partial(postgres_asset, schemas=Schemas(settings.taxi_postgres_schema))
-    warehouse = partial(warehouse_asset, engine="duckdb" if settings.taxi_target == "local" else "bigquery")
+    warehouse = partial(warehouse_asset, engine=engine_of(settings))
     return [
         make(dataset, settings.taxi_months_per_run)
         for make in (raw_asset, clean_asset, postgres, lake_asset, warehouse)
     ]
+
+
+def engine_of(settings: Settings) -> str:
+    """What the warehouse of these settings is, as the kind of its assets."""
+    return "duckdb" if settings.taxi_target == "local" else "bigquery"

@@ -20,8 +20,8 @@ from taxi_assets.orchestration.resources.warehouse import WarehouseResource
 from taxi_assets.steps.marts.build import build_mart
 
 
-def mart_asset(mart: Mart, months_per_run: int) -> AssetsDefinition:
-    """``marts/zone_hours`` and the others."""
+def mart_asset(mart: Mart, months_per_run: int, engine: str) -> AssetsDefinition:
+    """``marts/zone_hours`` and the others; ``engine`` is ``duckdb`` or ``bigquery``."""
     # A service that began later has no such month; those that have one are enough.
     whole_history = TimeWindowPartitionMapping(allow_nonexistent_upstream_partitions=True)
     metadata: dict[str, Any] = {COLUMN_SCHEMA: lookup_schema(mart), TABLE_NAME: f"{SCHEMA}.{mart.name}"}
@@ -33,14 +33,14 @@ def mart_asset(mart: Mart, months_per_run: int) -> AssetsDefinition:
         ],
         description=f"{mart.title}: {mart.description} A month over all services, replaced service by service; it "
         "follows the warehouse by itself.",
-        kinds={"duckdb", "bigquery", "sql"},
+        kinds={MARTS.name, engine},
         pool=MARTS.pool,
         metadata=metadata,
         owners=OWNERS,
         group_name=MARTS.name,
         partitions_def=months_of_all(),
         backfill_policy=batches_of(months_per_run),
-        tags={"dataset": MARTS.name},
+        tags={"dataset": MARTS.name, "layer": MARTS.name},
         automation_condition=follow_warehouse(),
     )
     def mart_(context: AssetExecutionContext, warehouse: WarehouseResource) -> None:

@@ -25,8 +25,8 @@ from taxi_assets.steps.lake.copy import copy_zone_shapes
 from taxi_assets.steps.warehouse.load import load_zones as load_warehouse
 
 
-def zone_assets() -> list[AssetsDefinition]:
-    """``raw/taxi_zones``, ``postgres/taxi_zones``, ``warehouse/taxi_zones``."""
+def zone_assets(engine: str) -> list[AssetsDefinition]:
+    """``raw/taxi_zones``, ``postgres/taxi_zones``, ``warehouse/taxi_zones``, which is in ``engine``, and the shapes."""
 
     @_zone_asset(RAW, "the lookup exactly as published", {"csv"})
     def raw(context: AssetExecutionContext, source: Source, files: LocalFiles) -> MaterializeResult[Any]:
@@ -45,7 +45,7 @@ def zone_assets() -> list[AssetsDefinition]:
             rows = load_zones(parquet, postgres.database(), application_name=name)
         return _loaded(rows, postgres.table(TAXI_ZONES.name))
 
-    @_zone_asset(WAREHOUSE, "the lookup beside the trips", {"duckdb", "bigquery"})
+    @_zone_asset(WAREHOUSE, "the lookup beside the trips", {engine})
     def warehouse_(
         context: AssetExecutionContext, lake: LakeResource, warehouse: WarehouseResource, files: LocalFiles
     ) -> MaterializeResult[Any]:
@@ -117,7 +117,7 @@ def _zone_asset(layer: Layer, description: str, kinds: set[str]) -> Callable[[Ca
         group_name=TAXI_ZONES.name,
         description=f"{TAXI_ZONES.title}: {description}. {TAXI_ZONES.description}",
         metadata={COLUMN_SCHEMA: lookup_schema(TAXI_ZONES)},
-        kinds=kinds,
+        kinds={layer.name, *kinds},
         owners=OWNERS,
         pool=layer.pool,
     )

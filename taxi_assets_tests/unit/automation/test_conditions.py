@@ -356,7 +356,7 @@ class Marts:
         return stand_in
 
     def _mart(self) -> dg.AssetsDefinition:
-        made = mart_asset(ZONE_PAIRS, 12)
+        made = mart_asset(ZONE_PAIRS, 12, "duckdb")
 
         @dg.asset(
             key=made.key,
