@@ -67,7 +67,7 @@ def observation_of(
         context: Of the step that failed for good.
         month: The bad month.
         error: What happened.
-        files: Where its published file may be.
+        files: Where its published file may be; None for what is made of tables.
     """
     passes = isinstance(error, PassingError)
     next_step = (
@@ -89,11 +89,12 @@ def observation_of(
 
 
 def _published_file(month: TripMonth, files: LocalFiles | None) -> dict[str, MetadataValue[Any]]:
-    """The month's published file as it lies on this machine, where it does."""
+    """The month's published file as it lies on this machine, where it does; nothing for what has none, as marts."""
+    if files is None or month.dataset not in DATASETS:
+        return {}
     raw = None
-    if files is not None and month.dataset in DATASETS:
-        with suppress(TaxiAssetsError):
-            raw = read_raw(month, files.data_dir)
+    with suppress(TaxiAssetsError):
+        raw = read_raw(month, files.data_dir)
     if raw is None:
         return {"file": MetadataValue.text("none on this machine")}
     return {

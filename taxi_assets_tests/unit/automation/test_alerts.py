@@ -29,7 +29,9 @@ from taxi_assets.orchestration.dagster_internals.runs import (
     PARTITION_NAME_TAG,
 )
 from taxi_assets.orchestration.instance.in_words import months_of_run
-from taxi_assets.orchestration.layers import RAW
+from taxi_assets.orchestration.layers import MARTS, RAW
+from taxi_assets.orchestration.partitions import MartMonths, months_of_all
+from taxi_assets.orchestration.resources.local_files import LocalFiles
 
 YELLOW = DATASETS["yellow"]
 UI = "https://dagster.example.org"
@@ -87,7 +89,7 @@ def failing_job(error: Exception | None = None) -> dg.JobDefinition:
                 raise error or BrokenFileError("yellow 2019-02: the gzip is cut off")
             return {}
 
-        materialize_months(context, YELLOW, step)
+        materialize_months(context, YELLOW, step, files=LocalFiles(root="empty"))
 
     jobs = [dg.define_asset_job("load_yellow")]
     return dg.Definitions(assets=[raw], jobs=jobs, executor=dg.in_process_executor).resolve_job_def("load_yellow")
@@ -145,6 +147,23 @@ def test_a_failed_month_says_why_on_its_own_page(instance: dg.DagsterInstance) -
     assert said["error"] == "BrokenFileError"
     assert "materialize this month" in str(said["what to do"])
     assert said["file"] == "none on this machine"
+
+
+def test_a_failed_month_of_a_mart_names_no_file_as_it_is_made_of_none(instance: dg.DagsterInstance) -> None:
+    key = MARTS.key("months")
+
+    @dg.asset(key=key, partitions_def=months_of_all())
+    def mart(context: dg.AssetExecutionContext) -> None:
+        def step(month, progress) -> dict:
+            raise BrokenFileError("the warehouse has no such month")
+
+        materialize_months(context, MartMonths("months"), step)
+
+    assert not dg.materialize([mart], instance=instance, partition_key="2019-01", raise_on_error=False).success
+    found = instance.fetch_observations(dg.AssetRecordsFilter(key), limit=10).records
+    [observation] = [record.asset_observation for record in found if record.asset_observation]
+    assert observation.metadata["reason"].value == "the warehouse has no such month"
+    assert not {"file", "version"} & observation.metadata.keys()
 
 
 def test_a_run_that_came_to_no_step_says_what_broke(instance: dg.DagsterInstance, webhook: Webhook) -> None:
