@@ -276,8 +276,22 @@ def prepare_view(server: Connection, schemas: Schemas, schema: str, name: str, s
     ensure_schema(server, schema)
     identifier = sql.Identifier(schema, name)
     # Of our own names and texts alone.
-    server.execute(sql.SQL("CREATE OR REPLACE VIEW {} AS {}").format(identifier, trusted(select)))
+    text: sql.Composable = trusted(select)
+    old = _columns_of(server, sql.SQL("TABLE {}").format(identifier)) if found else []
+    if old:
+        # A view that is replaced keeps its columns in their places, and new ones come last; then what people have built
+        # on it, and whom they let read it, stay.
+        new = [name for name in _columns_of(server, text) if name not in old]
+        text = sql.SQL("SELECT {} FROM ({}) AS view").format(
+            sql.SQL(", ").join(map(sql.Identifier, [*old, *new])), text
+        )
+    server.execute(sql.SQL("CREATE OR REPLACE VIEW {} AS {}").format(identifier, text))
     server.execute(sql.SQL("COMMENT ON VIEW {} IS {}").format(identifier, sql.Literal(comment)))
+
+
+def _columns_of(server: Connection, query: sql.Composable) -> list[str]:
+    described = server.execute(sql.SQL("SELECT * FROM ({}) AS asked LIMIT 0").format(query)).description
+    return [column.name for column in described or ()]
 
 
 def _schema_read_by(server: Connection, view: str) -> str | None:
