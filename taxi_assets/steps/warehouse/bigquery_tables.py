@@ -6,6 +6,7 @@ Belongs here: schemas from the registry, partitioning, clustering, descriptions,
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
@@ -148,14 +149,16 @@ class BigQueryTables:
                 f"{table_id} exists without the label managed-by:taxi_assets: something else made it. It was left as "
                 "it is. Rename it, or set GCP_DATASET to a dataset of its own"
             )
+        # What a store gives back need not be the text that it was given.
+        labels = {**MANAGED_BY, "definition": hashlib.sha256(select.encode()).hexdigest()[:12]}
         with explained(f"{table_id}: creating", role=DATA_ROLE, kept=_KEPT):
             if present is None:
                 view = Table(table_id)
-                view.view_query, view.description, view.labels = select, description, dict(MANAGED_BY)
+                view.view_query, view.description, view.labels = select, description, labels
                 self._client.create_table(view, exists_ok=True, retry=self._retry)
-            elif present.view_query != select:
-                present.view_query = select
-                self._client.update_table(present, ["view_query"], retry=self._retry)
+            elif present.labels != labels:
+                present.view_query, present.labels = select, labels
+                self._client.update_table(present, ["view_query", "labels"], retry=self._retry)
 
     def create_staging(self, dataset: Dataset, name: str) -> str:
         """Makes an empty table for one load, with the columns of the dataset's table; returns its id.

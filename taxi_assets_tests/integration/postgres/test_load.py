@@ -387,7 +387,9 @@ def test_a_new_column_in_the_registry_reaches_old_months_without_loading_them(
     names = ", ".join(column.name for column in YELLOW.table_columns)
     found = query(postgres, f"SELECT {names} FROM yellow_tripdata WHERE file_month = '2019-02-01'")
     assert sorted_rows(found) == sorted_rows(wanted), "by name: the table's own order has the new column last"
-    assert query(postgres, f'SELECT count(*), count("{NEW}") FROM tlc.yellow_tripdata') == [(200, 100)], "the view, too"
+    assert query(postgres, f'SELECT count("{NEW}") FROM tlc.yellow_tripdata') == query(
+        postgres, f"SELECT count({NEW}) FROM yellow_tripdata"
+    ), "the view has it, too"
 
 
 def test_a_column_of_another_type_is_an_error_that_names_it(postgres: str) -> None:
