@@ -113,6 +113,13 @@ def test_an_installed_wheel_does_what_a_checkout_does_and_writes_nothing_beside_
     product.command("load", "yellow", "2019-04")
     assert "Backfill " in product.command("backfill", "green", "--from", "2019-04", "--to", "2019-05")
     assert str(product.made / ".dagster") in product.command("status")
+    # The console script, which says of itself how commands are typed.
+    taxi = subprocess.run(
+        [str(product.python.with_name("taxi")), "status"], cwd=product.folder, env=product.environment,
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert f"The files are in {product.made / 'data'}, Dagster's records in {product.made / '.dagster'}." in taxi
+    assert f"{product.python.with_name('taxi')} psql" in taxi
     counted = product.command("psql", stdin="select count(distinct file_month) from yellow_tripdata;\n")
     assert "4" in counted.split()
 
