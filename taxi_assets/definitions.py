@@ -56,7 +56,7 @@ def build_defs(
         assets = [asset for dataset in datasets.values() for asset in assets_of(dataset, settings)]
         assets += zone_assets(engine_of(settings))
         assets += [mart_asset(mart, months_per_run, engine_of(settings)) for mart in MARTS.values()]
-        assets += [report_asset()] if settings.taxi_target == "local" else []
+        assets.append(report_asset())
     return Definitions(
         assets=assets,
         asset_checks=[

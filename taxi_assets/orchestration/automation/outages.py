@@ -5,7 +5,8 @@ the sensor ``new_months`` asked for, which it asks for again itself.
 
 A step tries again for about half a minute. A service that is away for longer (Google, a database, a source) leaves a
 failed run behind, tagged ``passing``; the layers that did not need it are done. Of such a run the failed layers and
-what follows them are requested again as a run of their own, which is made up for in the same way should it fail.
+what follows them are requested again as a run of their own, which is made up for in the same way should it fail. So are
+the failed ones of a run of marts; the page follows them by itself.
 """
 
 from __future__ import annotations
@@ -15,18 +16,18 @@ from datetime import datetime, timedelta, timezone
 
 import dagster as dg
 
-from taxi_assets.datasets.columns import Dataset
+from taxi_assets.datasets.marts import MARTS as ALL_MARTS
 from taxi_assets.datasets.months import months_between, stretches
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.orchestration import names
-from taxi_assets.orchestration.automation.jobs import LOAD_JOBS
+from taxi_assets.orchestration.automation.jobs import BUILD_MARTS, LOAD_JOBS
 from taxi_assets.orchestration.dagster_internals.runs import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
     PARTITION_NAME_TAG,
     WILL_RETRY_TAG,
 )
-from taxi_assets.orchestration.layers import LAYERS, Layer, with_followers
+from taxi_assets.orchestration.layers import LAYERS, MARTS, with_followers
 from taxi_assets.orchestration.records import latest_materialization
 
 TRIES = 24
@@ -35,6 +36,9 @@ TRIES = 24
 LONGEST_WAIT = timedelta(hours=1)
 MEMORY = timedelta(days=2)
 """Older failures are history: somebody has seen them."""
+
+_JOBS = {**LOAD_JOBS, MARTS.name: BUILD_MARTS}
+"""By what a run is tagged with as its dataset."""
 
 
 def wait_before(number: int) -> timedelta:
@@ -75,21 +79,20 @@ def _is_made_up(instance: dg.DagsterInstance, run_id: str) -> bool:
 
 def _requests(instance: dg.DagsterInstance, record: dg.RunRecord, number: int) -> Iterator[dg.RunRequest]:
     run = record.dagster_run
-    dataset = DATASETS.get(run.tags.get(names.DATASET, ""))
-    if dataset is None:
+    name = run.tags.get(names.DATASET, "")
+    if name not in _JOBS:
         return
     kept = {name: run.tags[name] for name in (names.LANDED_FILE, names.BACKFILL) if name in run.tags}
-    for layer in _failed_layers(instance, run, dataset):
-        carried = [each for each in with_followers(layer) if names.has(run.tags, names.takes_along(each.name))]
-        missing = [month for month in _months(run) if not _done_since(instance, record, layer, dataset, month)]
+    for failed, carried in _failed_assets(instance, run, name):
+        missing = [month for month in _months(run) if not _done_since(instance, record, failed, month)]
         for first, last in stretches(missing):
             yield dg.RunRequest(
-                run_key=f"{run.run_id}/{layer.name}/{first}",
-                job_name=LOAD_JOBS[dataset.name].name,
-                asset_selection=[each.key(dataset.table) for each in carried],
+                run_key=f"{run.run_id}/{failed.to_user_string()}/{first}",
+                job_name=_JOBS[name].name,
+                asset_selection=carried,
                 tags={
                     **kept,
-                    names.DATASET: dataset.name,
+                    names.DATASET: name,
                     names.MAKES_UP: run.run_id,
                     names.TRY: str(number),
                     names.REASON: f"try {number} after the outage that run {run.run_id[:8]} met",
@@ -99,11 +102,25 @@ def _requests(instance: dg.DagsterInstance, record: dg.RunRecord, number: int) -
             )
 
 
-def _failed_layers(instance: dg.DagsterInstance, run: dg.DagsterRun, dataset: Dataset) -> list[Layer]:
-    """Those whose step failed itself; what was skipped after it comes along."""
+def _failed_assets(
+    instance: dg.DagsterInstance, run: dg.DagsterRun, name: str
+) -> Iterator[tuple[dg.AssetKey, list[dg.AssetKey]]]:
+    """Those whose step failed itself, each with what comes along: itself, and what was skipped after it."""
     events = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE).records
     steps = {record.event_log_entry.step_key for record in events}
-    return [layer for layer in LAYERS.values() if "__".join(layer.key(dataset.table).path) in steps]
+    if name == MARTS.name:
+        keys = [MARTS.key(mart) for mart in ALL_MARTS]
+        yield from ((key, [key]) for key in keys if _step_of(key) in steps)
+        return
+    table = DATASETS[name].table
+    for layer in LAYERS.values():
+        if _step_of(layer.key(table)) in steps:
+            carried = [each for each in with_followers(layer) if names.has(run.tags, names.takes_along(each.name))]
+            yield layer.key(table), [each.key(table) for each in carried]
+
+
+def _step_of(asset: dg.AssetKey) -> str:
+    return "__".join(asset.path)
 
 
 def _months(run: dg.DagsterRun) -> list[str]:
@@ -113,15 +130,15 @@ def _months(run: dg.DagsterRun) -> list[str]:
     return months_between(first, last) if first and last else []
 
 
-def _done_since(instance: dg.DagsterInstance, record: dg.RunRecord, layer: Layer, dataset: Dataset, month: str) -> bool:
+def _done_since(instance: dg.DagsterInstance, record: dg.RunRecord, asset: dg.AssetKey, month: str) -> bool:
     """The month was materialized in the run itself, or by whoever was faster than this sensor."""
-    latest = latest_materialization(instance, layer.key(dataset.table), month)
+    latest = latest_materialization(instance, asset, month)
     return latest is not None and latest.timestamp >= (record.start_time or 0)
 
 
 @dg.sensor(
     name="after_outages",
-    jobs=list(LOAD_JOBS.values()),
+    jobs=list(_JOBS.values()),
     default_status=dg.DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=60,
     description="Makes up for runs that failed in passing, as when a store or a source was away: asks for the failed "

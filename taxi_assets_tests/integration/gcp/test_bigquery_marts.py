@@ -16,7 +16,10 @@ from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import CountMismatchError, LayoutError
 from taxi_assets.orchestration.checks.marts import same_money, same_trips
 from taxi_assets.steps.marts.bigquery_marts import BigQueryMarts
-from taxi_assets.steps.warehouse.load import load_month
+from taxi_assets.steps.raw.fetch import fetch_zones
+from taxi_assets.steps.report.read import read_figures
+from taxi_assets.steps.report.write import OBJECT_NAME, write_report
+from taxi_assets.steps.warehouse.load import load_month, load_zones
 from taxi_assets_tests.support.clean_months import clean_table
 from taxi_assets_tests.support.gcp_fixtures import MAXIMUM_BYTES_BILLED, RETRY_SECONDS, GcpPlace
 from taxi_assets_tests.support.mart_places import LocalPlace, build, put, write_month
@@ -62,6 +65,27 @@ def same_in_both(places: Places, schema: str, table: str, columns: str) -> int:
     return len(local)
 
 
+def same_page_in_both(places: Places) -> None:
+    """The page, its names of zones included: the same text, but for the last digit of a sum of doubles."""
+    data_dir = places.local.data_dir
+    zones = fetch_zones("sample", data_dir)
+    targets = [(places.gcp.lake(), places.gcp.warehouse()), (places.local.lake, places.local.warehouse)]
+    for lake, warehouse in targets:
+        load_zones(zones, lake, warehouse)
+    remote, local = read_figures(places.marts), read_figures(places.local.marts)
+    assert (remote.files, remote.hours, remote.names) == (local.files, local.hours, local.names)
+    assert remote.names
+    assert sum(map(sum, remote.hours.values())) > 900
+    assert remote.sums.keys() == local.sums.keys()
+    for key, sums in local.sums.items():
+        assert remote.sums[key] == pytest.approx(sums)
+    report = write_report(places.marts, data_dir, lake=places.gcp.lake())
+    assert (report.trips, report.months) == (1000, 4)
+    assert report.uri == f"gs://{places.gcp.connection.bucket}/{OBJECT_NAME}"
+    with places.gcp.lake().open(OBJECT_NAME) as copy:
+        assert copy.read() == report.path.read_bytes()
+
+
 def test_marts_and_views_say_the_same_as_in_duckdb_and_follow_a_month_issued_again(places: Places) -> None:
     for month, rows in ((YELLOW, 900), (GREEN, 300), (FHV, 200), (FHVHV, 300)):
         places.put(month, rows)
@@ -74,6 +98,7 @@ def test_marts_and_views_say_the_same_as_in_duckdb_and_follow_a_month_issued_aga
         assert same_in_both(places, "marts", mart.name, ", ".join(column.name for column in mart.columns)) > 3
         assert same_trips(mart, JANUARY, places.gcp.warehouse(), places.marts).passed
     assert places.marts.ask("SELECT SUM(trips) FROM {zone_hours}") == [(1000,)]
+    same_page_in_both(places)
     assert same_money(ZONE_PAIRS, JANUARY, places.gcp.warehouse(), places.marts, dict(MONEY)).passed
     assert same_in_both(places, "marts", "trips", ", ".join(column.name for column in TRIPS)) == 1000
     for name in ("yellow", "green", "fhv"):

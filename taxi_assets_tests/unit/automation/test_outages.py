@@ -22,7 +22,8 @@ from taxi_assets.orchestration.dagster_internals.runs import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
 )
-from taxi_assets.orchestration.layers import CLEAN, LAKE, POSTGRES, RAW, WAREHOUSE, Layer
+from taxi_assets.orchestration.layers import CLEAN, LAKE, MARTS, POSTGRES, RAW, WAREHOUSE, Layer
+from taxi_assets.orchestration.partitions import MartMonths, batches_of, months_of_all
 from taxi_assets_tests.support.graph_runs import no_second_tries
 
 YELLOW = DATASETS["yellow"]
@@ -142,6 +143,31 @@ def test_what_failed_for_good_or_is_made_up_elsewhere_is_left(
 ) -> None:
     run(instance, {(LAKE, "2019-01"): error}, "2019-01", "2019-01", **tags)
     assert requests_after_outages(instance, in_minutes(10)) == []
+
+
+def test_a_mart_that_failed_is_asked_for_without_those_that_are_done(instance: dg.DagsterInstance) -> None:
+    def mart_of(name: str) -> dg.AssetsDefinition:
+        @dg.asset(key=MARTS.key(name), partitions_def=months_of_all(), backfill_policy=batches_of(12))
+        def mart(context: dg.AssetExecutionContext) -> None:
+            def step(month: object, _: object) -> dict[str, object]:
+                if name == "zone_hours" and str(month).endswith("2019-02"):
+                    raise AWAY
+                return {}
+
+            materialize_months(context, MartMonths(name), step)
+
+        return mart
+
+    # As when the marts follow the warehouse: Dagster's own job of all assets.
+    everything = dg.Definitions(
+        assets=[mart_of("zone_hours"), mart_of("months")]
+    ).resolve_implicit_global_asset_job_def()
+    tags = {ASSET_PARTITION_RANGE_START_TAG: "2019-01", ASSET_PARTITION_RANGE_END_TAG: "2019-03"}
+    failed = everything.execute_in_process(instance=instance, raise_on_error=False, tags=tags).run_id
+    [request] = requests_after_outages(instance, in_minutes(2))
+    assert (request.job_name, request.asset_selection) == ("build_marts", [MARTS.key("zone_hours")])
+    assert asked(request)[1:] == ("2019-02", "2019-02")
+    assert (request.tags[names.DATASET], request.tags[names.MAKES_UP]) == ("marts", failed)
 
 
 def test_what_a_person_has_done_meanwhile_is_left(instance: dg.DagsterInstance) -> None:
