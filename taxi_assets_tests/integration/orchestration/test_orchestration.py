@@ -37,7 +37,7 @@ from taxi_assets.steps.warehouse.duckdb_views import DuckDbWarehouse
 from taxi_assets_tests.support.dagster_processes import PROJECT_ROOT, RunningDagster, running_dagster, wait_until
 from taxi_assets_tests.support.http_source import Answer, HoldAfter, HttpSource, serving
 
-pytestmark = [pytest.mark.timeout(600), pytest.mark.waits]
+pytestmark = [pytest.mark.timeout(900), pytest.mark.waits]
 
 LAYERS = ("raw", "clean", "postgres", "lake", "warehouse")
 MONTHS = [f"2019-{month:02d}" for month in range(1, 13)]
@@ -199,7 +199,7 @@ def test_a_year_is_backfilled_though_a_month_is_corrupt_and_the_daemon_is_killed
         wait_until(
             lambda: installation.materialized("green", set(MONTHS)) and installation.materialized("yellow", good),
             "23 of 24 months in every layer",
-            400,
+            540,
             every=2,
         )
         wait_until(installation.quiet, "the last run", 120)
