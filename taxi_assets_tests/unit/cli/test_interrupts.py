@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-ASKED = "import signal, taxi_assets.__main__ as program; {}print(signal.getsignal(signal.SIGINT))"
+ASKED = "import signal, taxi_assets.__main__ as program; {}print(repr(signal.getsignal(signal.SIGINT)))"
 
 
 def handler(code: str) -> str:
