@@ -48,7 +48,7 @@ def test_a_batch_of_months_lands_with_figures_for_each(graph: Graph, dataset: st
         assert raw["synthetic"] is True
         assert raw["sha256"]
         assert clean["preview"].count("\n") > 10
-        assert clean["trips by day and hour"].startswith("![")
+        assert clean["pickups by hour"].startswith("![")
         assert all(layer["seconds"] >= 0 for layer in (raw, clean, postgres))
 
 

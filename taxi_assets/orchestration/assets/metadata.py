@@ -77,7 +77,7 @@ def clean_metadata(clean: CleanFile, dataset: Dataset, month: TripMonth) -> dict
     """Pictures of the month and a preview, which a page shows first; rows kept and rejected."""
     unreadable = {column: count for column, count in clean.unreadable.items() if count}
     return {
-        "trips by day and hour": MetadataValue.md(trips_by_day_and_hour(clean.path, dataset, month)),
+        "pickups by hour": MetadataValue.md(trips_by_day_and_hour(clean.path, dataset, month)),
         "rejected by rule": MetadataValue.md(rejected_by_rule(clean.rejected_path, clean.published_rows)),
         "preview": MetadataValue.md(preview(clean.path)),
         ROW_COUNT: clean.rows,
