@@ -141,11 +141,15 @@ class BigQueryWarehouse:
         )
 
     def count(self, month: TripMonth) -> int:
-        """Rows of the month's partition; BigQuery reads its 8 bytes of ``file_month`` a row."""
+        """Rows of the month's partition; BigQuery reads its 8 bytes of ``file_month`` a row; 0 where there is no table yet."""
+        if not self._tables.exists(month.table):
+            return 0
         return self._count(month, _context(month, ""))
 
     def total(self, month: TripMonth, column: str) -> float | None:
-        """Sum of a column over the month's partition."""
+        """Sum of a column over the month's partition; None where there is no table yet."""
+        if not self._tables.exists(month.table):
+            return None
         name = quoted(DATASETS[month.dataset].column(column).name)
         sql = f"SELECT SUM({name}) FROM {self._quoted(month.table)} WHERE {FILE_MONTH.name} = @file_month"
         [[total]] = self._query("total", month, sql, _context(month, ""), [_date_parameter(month)])

@@ -249,6 +249,10 @@ class BigQueryTables:
             present = self._add_columns(present, wanted, context)
         self._describe(present, wanted)
 
+    def exists(self, name: str) -> bool:
+        """Whether there is a table or view of that name."""
+        return self._get(self.id_of(name)) is not None
+
     def _get(self, table_id: str) -> Table | None:
         from google.api_core.exceptions import NotFound
 
