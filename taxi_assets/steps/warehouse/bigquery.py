@@ -141,7 +141,7 @@ class BigQueryWarehouse:
         )
 
     def count(self, month: TripMonth) -> int:
-        """Rows of the month's partition; BigQuery reads its 8 bytes of ``file_month`` a row; 0 where there is no table yet."""
+        """Rows of the month's partition, 0 without a table; BigQuery reads its 8 bytes of ``file_month`` a row."""
         if not self._tables.exists(month.table):
             return 0
         return self._count(month, _context(month, ""))
