@@ -83,10 +83,10 @@ def test_the_same_bytes_are_other_rows_in_another_month_and_with_another_registr
     assert here != content_id(replace(raw, month=TripMonth("yellow", "2019-02")))
     yellow = registry.DATASETS["yellow"]
     described = dataclasses.replace(yellow.columns[0], description="Said in other words.")
-    monkeypatch.setitem(registry.DATASETS, "yellow", replace(yellow, columns=(described, *yellow.columns[1:])))
+    monkeypatch.setitem(registry.DATASETS._known, "yellow", replace(yellow, columns=(described, *yellow.columns[1:])))
     assert content_id(raw) == here
     renamed = dataclasses.replace(yellow.columns[0], aliases=("vendor",))
-    monkeypatch.setitem(registry.DATASETS, "yellow", replace(yellow, columns=(renamed, *yellow.columns[1:])))
+    monkeypatch.setitem(registry.DATASETS._known, "yellow", replace(yellow, columns=(renamed, *yellow.columns[1:])))
     assert content_id(raw) != here
 
 

@@ -135,10 +135,13 @@ def test_unfinished_and_foreign_files_are_not_shown(place: Place) -> None:
 
 def test_views_and_columns_say_what_they_are(place: Place) -> None:
     place.warehouse.refresh()
-    [(comment,)] = place.query("SELECT comment FROM duckdb_views() WHERE view_name = 'green_tripdata'")
+    [(comment,)] = place.query(
+        "SELECT comment FROM duckdb_views() WHERE view_name = 'green_tripdata' AND schema_name = 'main'"
+    )
     assert DATASETS["green"].description in str(comment)
     comments = place.query(
-        "SELECT column_name, comment FROM duckdb_columns() WHERE table_name = 'green_tripdata' ORDER BY column_index"
+        "SELECT column_name, comment FROM duckdb_columns() "
+        "WHERE table_name = 'green_tripdata' AND schema_name = 'main' ORDER BY column_index"
     )
     assert [name for name, said in comments if said] == [column.name for column in DATASETS["green"].table_columns]
     assert dict(comments)["trip_distance"].endswith("[miles]")
