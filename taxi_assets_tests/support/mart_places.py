@@ -42,6 +42,7 @@ class LocalPlace:
         return DuckDbMarts(self.warehouse, self.data_dir.lake)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """What the catalogue under this name says now (an open connection of this process may know an older one)."""
         with duckdb.connect() as connection:
             connection.execute(f"ATTACH {literal(str(self.data_dir.warehouse))} AS catalogue (READ_ONLY)")
             connection.execute("USE catalogue")

@@ -50,7 +50,8 @@ def mart_query(mart: Mart, facts: MonthFacts, dialect: Dialect, source: str) -> 
         bounds = {"first_day": month.first_day, "next_month": month.next_month_first_day}
         return MartQuery(sql, {**figures, **bounds})
     trips = rendered(VIEWS / "marts" / f"{month.dataset}.sql", dialect, trips=source)
-    sql = rendered(_SQL / f"{mart.name}.sql", dialect, trips=f"(\n{trips}\n) AS trips", moving=MOVING)
+    sums = rendered(_SQL / "sums.sql", dialect, moving=MOVING)
+    sql = rendered(_SQL / f"{mart.name}.sql", dialect, trips=f"(\n{trips}\n) AS trips", sums=sums)
     return MartQuery(sql, {})
 
 

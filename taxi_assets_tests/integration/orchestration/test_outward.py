@@ -6,7 +6,6 @@ webserver and daemon into a database with a password of its own. Then everything
 
 from __future__ import annotations
 
-import shutil
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,14 +15,17 @@ from urllib.parse import quote
 import psycopg
 import pytest
 import requests
-from playwright.sync_api import Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect
 from psycopg import sql
 
 from taxi_assets.embedded_postgres.server import EmbeddedPostgres
 from taxi_assets.orchestration.dagster_internals.runs import PARTITION_NAME_TAG
 from taxi_assets.settings import load_settings
+from taxi_assets_tests.support.browser import browser
 from taxi_assets_tests.support.dagster_processes import RunningDagster, running_dagster, wait_until
 from taxi_assets_tests.support.http_source import HttpSource, serving
+
+__all__ = ["browser"]
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.slow]
 
@@ -158,18 +160,11 @@ def test_no_password_is_kept_or_shown_anywhere(everything: Everything) -> None:
 
 
 @pytest.fixture
-def page() -> Iterator[Page]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("needs Chromium on the PATH: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        )
-        tab = browser.new_page(viewport={"width": 1600, "height": 900})
-        tab.set_default_timeout(90_000)
-        yield tab
-        browser.close()
+def page(browser: Browser) -> Iterator[Page]:
+    tab = browser.new_page(viewport={"width": 1600, "height": 900})
+    tab.set_default_timeout(90_000)
+    yield tab
+    tab.close()
 
 
 def test_a_person_who_opens_a_hostile_preview_asks_for_nothing(everything: Everything, page: Page) -> None:

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
+from taxi_assets_tests.support.browser import browser
 from taxi_assets_tests.support.dagster_processes import PROJECT_ROOT, RunningDagster, dagster_ui, wait_until
 
-__all__ = ["dagster_ui"]
+__all__ = ["browser", "dagster_ui"]
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -61,19 +61,11 @@ def test_a_month_launched_through_graphql_succeeds_and_tells_about_itself(dagste
 
 
 @pytest.fixture
-def page() -> Iterator[Page]:
-    """A tab of headless Chromium, the system's own: the tests download no browser."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("needs Chromium on the PATH: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        )
-        tab = browser.new_page(viewport={"width": 1600, "height": 720})
-        tab.set_default_timeout(PAGE_MILLISECONDS)
-        yield tab
-        browser.close()
+def page(browser: Browser) -> Iterator[Page]:
+    tab = browser.new_page(viewport={"width": 1600, "height": 720})
+    tab.set_default_timeout(PAGE_MILLISECONDS)
+    yield tab
+    tab.close()
 
 
 def picture(page: Page, name: str, tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ The months go through the steps as in a run: sample source, raw, clean, lake, wa
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import duckdb
@@ -19,14 +18,12 @@ from taxi_assets.datasets.months import TripMonth
 from taxi_assets.steps.clean.clean import clean_month
 from taxi_assets.steps.files.zone_shapes import read_zone_shapes
 from taxi_assets.steps.lake.copy import copy_month
-from taxi_assets.steps.lake.folder import FolderLake
 from taxi_assets.steps.marts.build import build_mart
-from taxi_assets.steps.marts.duckdb_marts import DuckDbMarts
 from taxi_assets.steps.raw.fetch import fetch_month, fetch_zone_shapes, fetch_zones
 from taxi_assets.steps.report.write import OBJECT_NAME, Report, write_report
-from taxi_assets.steps.warehouse.duckdb_views import DuckDbWarehouse
 from taxi_assets.steps.warehouse.load import load_month, load_zones
 from taxi_assets_tests.support.browser import browser
+from taxi_assets_tests.support.mart_places import LocalPlace
 from taxi_assets_tests.support.page_tables import rows
 
 __all__ = ["browser"]
@@ -44,23 +41,8 @@ MONTHS = [
 NONE = "\N{EN DASH}"
 
 
-@dataclass(frozen=True)
-class City:
+class City(LocalPlace):
     """The stores of the local target in a folder of their own."""
-
-    data_dir: DataDir
-
-    @property
-    def lake(self) -> FolderLake:
-        return FolderLake(self.data_dir.lake)
-
-    @property
-    def warehouse(self) -> DuckDbWarehouse:
-        return DuckDbWarehouse(self.data_dir.warehouse, self.data_dir.lake)
-
-    @property
-    def marts(self) -> DuckDbMarts:
-        return DuckDbMarts(self.warehouse, self.data_dir.lake)
 
     def load(self, month: TripMonth, trips: int) -> None:
         raw = fetch_month(month, "sample", self.data_dir, sample_rows=trips).raw

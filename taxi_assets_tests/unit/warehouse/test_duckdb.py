@@ -7,9 +7,8 @@ import hashlib
 import multiprocessing
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
@@ -20,40 +19,20 @@ from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.datasets.zones import TAXI_ZONES
 from taxi_assets.errors import BrokenFileError, LayoutError, NotMaterializedError
 from taxi_assets.steps.files.raw_file import RawFile
-from taxi_assets.steps.files.sql import literal
 from taxi_assets.steps.lake.copy import copy_month
-from taxi_assets.steps.lake.folder import FolderLake
 from taxi_assets.steps.lake.lake import clean_name
-from taxi_assets.steps.warehouse.duckdb_views import DuckDbWarehouse
 from taxi_assets.steps.warehouse.load import load_month, load_zones
 from taxi_assets.steps.warehouse.warehouse import WarehouseMonth
 from taxi_assets_tests.support.lake_months import GREEN, YELLOW, replace_file, write_clean, write_month, write_raw
+from taxi_assets_tests.support.mart_places import LocalPlace
 
 FEBRUARY = TripMonth("yellow", "2019-02")
 
 
-@dataclass(frozen=True)
-class Place:
-    data_dir: DataDir
-
-    @property
-    def lake(self) -> FolderLake:
-        return FolderLake(self.data_dir.lake)
-
-    @property
-    def warehouse(self) -> DuckDbWarehouse:
-        return DuckDbWarehouse(self.data_dir.warehouse, self.data_dir.lake)
-
+class Place(LocalPlace):
     def load(self, month: TripMonth, rows: int, seed: int = 1) -> WarehouseMonth:
         copy_month(*write_month(self.data_dir, month, rows, seed=seed), self.lake)
         return load_month(month, self.lake, self.warehouse)
-
-    def query(self, sql: str) -> list[tuple[Any, ...]]:
-        """What the catalogue under this name says now (an open connection of this process may know an older one)."""
-        with duckdb.connect() as connection:
-            connection.execute(f"ATTACH {literal(str(self.data_dir.warehouse))} AS catalogue (READ_ONLY)")
-            connection.execute("USE catalogue")
-            return connection.execute(sql).fetchall()
 
 
 @pytest.fixture
