@@ -1,6 +1,7 @@
 """Lines over months: from values to shapes and labels, in percent of the plot, so that one drawing fits every screen.
 
-Belongs here: scales, paths, where labels stand. Not here: colours and fonts (``page/page.css``), words (``page.py``).
+Belongs here: scales, paths, where labels stand. Not here: colours and fonts (``template/page.css``), words
+(``page.py``).
 
 A chart is an SVG that is stretched to its box, with strokes that are not, under labels that are HTML: text has one size
 on a phone and on a wide screen, and the page needs no program to draw it.

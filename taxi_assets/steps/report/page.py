@@ -1,8 +1,8 @@
 """The page: figures in words, charts and tables, as one HTML text that needs nothing else.
 
 Belongs here: what is said and shown, in which order. Not here: scales and paths (``charts.py``), the map
-(``places.py``), the markup (``page/``). Every value goes through Jinja's escaping: names of files and zones may hold
-anything.
+(``places.py``), the markup (``template/``). Every value goes through Jinja's escaping: names of files and zones may
+hold anything.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ NOT_LOADED, NONE = "not loaded", "\N{EN DASH}"
 _ROUNDED = 10_000
 """Sentences tell numbers from there on in thousands."""
 
-_TEMPLATES = Path(__file__).with_name("page")
+_TEMPLATES = Path(__file__).with_name("template")
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from taxi_assets.steps.report.charts import Line, Mark
 from taxi_assets.steps.report.figures import Figures
 
 COLOURS: Mapping[str, str] = {"yellow": "#d99b00", "green": "#4f9a31", "fhv": "#6f7d8c", "fhvhv": "#4b57d6"}
-"""Those of ``page/page.css``, light."""
+"""Those of ``template/page.css``, light."""
 
 _WIDTH, _HEIGHT = 720, 250
 _LEFT, _TOP, _PLOT_WIDTH, _PLOT_HEIGHT = 48, 34, 590, 180

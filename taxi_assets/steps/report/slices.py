@@ -1,7 +1,7 @@
 """The numbers behind the map and the week, for every service, month and year: packed, for the page's script.
 
 Belongs here: which choices a reader has, and the bytes that say what each shows. Not here: the drawing, which the
-script does when somebody has chosen (``page/page.js`` reads what is written here).
+script does when somebody has chosen (``template/page.js`` reads what is written here).
 
 All history has some 900 choices of 265 zones and 168 hours. As JSON they would take ten times the page's size.
 """
