@@ -28,8 +28,8 @@ from benchmarks.rig.workshop import DATASET, FIRST_MONTH, Workshop
 from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
-from taxi_assets.steps.clean import csv_queries
 from taxi_assets.steps.clean.clean import clean_month
+from taxi_assets.steps.clean.reading import csv_queries
 from taxi_assets.steps.files.clean_file import CleanFile
 from taxi_assets.steps.files.raw_file import RawFile
 from taxi_assets.steps.files.sql import escape_glob, literal

@@ -20,7 +20,7 @@ from taxi_assets.cli.shared.codes import MEANINGS
 from taxi_assets.datasets.columns import FILE_MONTH, Column, Dataset
 from taxi_assets.datasets.registry import TLC_DATASETS
 from taxi_assets.datasets.zones import TAXI_ZONES
-from taxi_assets.steps.clean.rules import DUPLICATES, REJECT_RULES, odd_rules
+from taxi_assets.steps.clean.rules.rules import DUPLICATES, REJECT_RULES, odd_rules
 from taxi_assets.steps.sample.dirt import DEFECTS, PARTS, REJECTED_SHARE, REJECTIONS, REPEATED, Defect
 from taxi_assets_tests.support.imports import diagram, read_sources
 

@@ -1,7 +1,7 @@
 """Code tables: which words files have used for a code, and what each code means; and the words for nothing.
 
 Belongs here: words and meanings, as data. Not here: which column uses which table (``vocabulary.py`` and the
-dataset modules) and the SQL that applies them (``taxi_assets/steps/clean/values.py``).
+dataset modules) and the SQL that applies them (``taxi_assets/steps/clean/reading/values.py``).
 
 Sources: TLC's data dictionaries of trip records (editions of 2015 to March 2025) for the meanings of numbers; the
 files themselves for the words.

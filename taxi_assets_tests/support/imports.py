@@ -34,6 +34,8 @@ HOUSE = (
     "steps.views",
     "steps.sample",
     "steps.raw",
+    "steps.clean.rules",
+    "steps.clean.reading",
     "steps.clean",
     "trips",
     "steps.postgres",

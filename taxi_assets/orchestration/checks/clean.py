@@ -21,8 +21,8 @@ from taxi_assets.orchestration.layers import CLEAN
 from taxi_assets.orchestration.partitions import months_of
 from taxi_assets.orchestration.resources.local_files import LocalFiles
 from taxi_assets.steps.clean.locate import PLACES, filled_values, has_coordinates, zones_left_empty
-from taxi_assets.steps.clean.losses import FILLED, MOST_REJECTED, MOST_UNREADABLE, find_losses
-from taxi_assets.steps.clean.usual import unusual
+from taxi_assets.steps.clean.rules.losses import FILLED, MOST_REJECTED, MOST_UNREADABLE, find_losses
+from taxi_assets.steps.clean.rules.usual import unusual
 from taxi_assets.steps.files.clean_file import CleanFile, clean_on_disk, rows_in
 from taxi_assets.steps.files.raw_file import RawFile, read_raw
 from taxi_assets.steps.files.sql import identifier, parquet_scan
@@ -169,7 +169,7 @@ def losses(clean: CleanFile) -> Finding:
 
 def oddities(clean: CleanFile) -> Finding:
     """Counts what the rules call odd, and warns of what is unusual; the published data is kept as it is."""
-    from taxi_assets.steps.clean.oddities import count_oddities
+    from taxi_assets.steps.clean.rules.oddities import count_oddities
 
     month = clean.month
     counted, trips = count_oddities(clean.path, month), rows_in(clean.path)

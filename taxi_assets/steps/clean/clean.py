@@ -1,7 +1,7 @@
 """Raw to clean: a month's published file as typed, normalised Parquet, and the lines that were rejected beside it.
 
-Belongs here: the order of the work and what is published when. Not here: how a file is laid out (``csv_layout.py``),
-the queries (``csv_queries.py``, ``parquet_queries.py``), what a value is (``values.py``), and the rules (``rules.py``).
+Belongs here: the order of the work and what is published when. Not here: how a file is laid out, the queries, what a
+value is (``reading/``), and the rules (``rules/``).
 
 Published data lines = clean + rejected, always, or nothing is published. Memory does not grow with the month. Trips
 keep the file's order, except that those of which a value could not be read come last.
@@ -25,11 +25,6 @@ from taxi_assets.datasets.columns import Column
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import BrokenFileError, CheckFailedError, CountMismatchError
-from taxi_assets.steps.clean.csv_layout import read_csv_layout
-from taxi_assets.steps.clean.csv_queries import LOST_ITS_PLACE, CsvQueries
-from taxi_assets.steps.clean.dates import FORMS, DateEvidence, DateOrder
-from taxi_assets.steps.clean.encoding import utf8_copy
-from taxi_assets.steps.clean.line_numbers import blank_lines_query
 from taxi_assets.steps.clean.locate import (
     LOCATING_VERSION,
     NEEDS_ORDER,
@@ -38,9 +33,14 @@ from taxi_assets.steps.clean.locate import (
     why_not_located,
     zones_to_locate,
 )
-from taxi_assets.steps.clean.parquet_queries import ParquetQueries, describe
-from taxi_assets.steps.clean.rules import fingerprint
-from taxi_assets.steps.clean.values import Notation
+from taxi_assets.steps.clean.reading.csv_layout import read_csv_layout
+from taxi_assets.steps.clean.reading.csv_queries import LOST_ITS_PLACE, CsvQueries
+from taxi_assets.steps.clean.reading.dates import FORMS, DateEvidence, DateOrder
+from taxi_assets.steps.clean.reading.encoding import utf8_copy
+from taxi_assets.steps.clean.reading.line_numbers import blank_lines_query
+from taxi_assets.steps.clean.reading.parquet_queries import ParquetQueries, describe
+from taxi_assets.steps.clean.reading.values import Notation
+from taxi_assets.steps.clean.rules.rules import fingerprint
 from taxi_assets.steps.files.clean_file import (
     CLEAN_SHA256,
     FOOTER_KEY,

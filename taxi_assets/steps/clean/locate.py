@@ -21,7 +21,7 @@ from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.datasets.zones import OUTSIDE_ZONE, UNKNOWN_ZONE
 from taxi_assets.errors import BrokenFileError, LayoutError
-from taxi_assets.steps.clean.csv_layout import first_line
+from taxi_assets.steps.clean.reading.csv_layout import first_line
 from taxi_assets.steps.clean.zone_grid import BORDER, Cells, ZoneGrid
 from taxi_assets.steps.files.header import map_columns
 from taxi_assets.steps.files.raw_file import PublishedFile, RawFile

@@ -19,12 +19,12 @@ from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import BrokenFileError, LayoutError
-from taxi_assets.steps.clean.csv_layout import first_line, read_csv_layout
-from taxi_assets.steps.clean.csv_queries import CsvQueries
-from taxi_assets.steps.clean.dates import DateEvidence, DateOrder
-from taxi_assets.steps.clean.encoding import decoded
-from taxi_assets.steps.clean.parquet_queries import ParquetQueries, describe
-from taxi_assets.steps.clean.values import Notation
+from taxi_assets.steps.clean.reading.csv_layout import first_line, read_csv_layout
+from taxi_assets.steps.clean.reading.csv_queries import CsvQueries
+from taxi_assets.steps.clean.reading.dates import DateEvidence, DateOrder
+from taxi_assets.steps.clean.reading.encoding import decoded
+from taxi_assets.steps.clean.reading.parquet_queries import ParquetQueries, describe
+from taxi_assets.steps.clean.reading.values import Notation
 from taxi_assets.steps.files.duckdb_connection import draw_no_progress, errors_explained
 from taxi_assets.steps.files.formats import Format, format_of, open_text
 from taxi_assets.steps.files.header import map_columns

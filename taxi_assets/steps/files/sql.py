@@ -1,7 +1,7 @@
 """SQL that steps build from the registry: quoting, and the scan of Parquet files.
 
 Belongs here: the quoting functions for DuckDB, and how DuckDB is told to read Parquet. Not here: Postgres, whose text
-is composed with ``psycopg.sql``; CSV, which only cleaning reads (``taxi_assets/steps/clean/csv_queries.py``).
+is composed with ``psycopg.sql``; CSV, which only cleaning reads (``taxi_assets/steps/clean/reading/csv_queries.py``).
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.marts import MONTHS, Mart
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
-from taxi_assets.steps.clean.rules import OddRule, odd_rules
+from taxi_assets.steps.clean.rules.rules import OddRule, odd_rules
 from taxi_assets.steps.marts.facts import MonthFacts
 from taxi_assets.steps.views.render import HERE as VIEWS
 from taxi_assets.steps.views.render import Dialect, parameter, rendered

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from taxi_assets.data_dir import DataDir
-from taxi_assets.steps.clean import csv_queries as clean_csv
 from taxi_assets.steps.clean.clean import clean_month
+from taxi_assets.steps.clean.reading import csv_queries as clean_csv
 from taxi_assets_tests.support.raw_months import csv_month, rows
 
 HEADER = (

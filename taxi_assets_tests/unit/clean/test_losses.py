@@ -10,7 +10,7 @@ from taxi_assets.data_dir import DataDir
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.errors import NotMaterializedError
 from taxi_assets.steps.clean.clean import clean_month
-from taxi_assets.steps.clean.losses import find_losses
+from taxi_assets.steps.clean.rules.losses import find_losses
 from taxi_assets.steps.files.clean_file import clean_on_disk
 from taxi_assets.steps.sample.write import sample_format, write_sample_month
 from taxi_assets_tests.support.raw_months import MONTH, csv_month, raw_file

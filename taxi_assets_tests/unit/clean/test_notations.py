@@ -16,7 +16,7 @@ from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import BrokenFileError, LayoutError
 from taxi_assets.steps.clean.clean import clean_month
-from taxi_assets.steps.clean.parquet_queries import ParquetQueries, describe
+from taxi_assets.steps.clean.reading.parquet_queries import ParquetQueries, describe
 from taxi_assets.steps.files.clean_file import CleanFile
 from taxi_assets_tests.support.raw_months import MONTH, csv_month, parquet_month, rows, told
 

@@ -12,8 +12,8 @@ from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import BrokenFileError
 from taxi_assets.steps.clean.clean import clean_month
-from taxi_assets.steps.clean.oddities import count_oddities
-from taxi_assets.steps.clean.rules import REJECT_RULES, odd_rules
+from taxi_assets.steps.clean.rules.oddities import count_oddities
+from taxi_assets.steps.clean.rules.rules import REJECT_RULES, odd_rules
 from taxi_assets_tests.support.raw_months import MONTH, csv_month, raw_file
 
 HEADER = (

@@ -12,8 +12,8 @@ from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.orchestration.checks.clean import oddities
 from taxi_assets.orchestration.checks.findings import Finding
 from taxi_assets.steps.clean.clean import clean_month
-from taxi_assets.steps.clean.rules import odd_rules
-from taxi_assets.steps.clean.usual import unusual, usual
+from taxi_assets.steps.clean.rules.rules import odd_rules
+from taxi_assets.steps.clean.rules.usual import unusual, usual
 from taxi_assets.steps.raw.fetch import fetch_month
 from taxi_assets.steps.sample.write import sample_format, write_sample_month
 from taxi_assets_tests.support.dagster_processes import PROJECT_ROOT

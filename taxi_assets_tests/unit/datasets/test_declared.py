@@ -14,7 +14,7 @@ from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import TLC_DATASETS, Registry
 from taxi_assets.errors import DeclarationError, LayoutError, NotPublishedError
 from taxi_assets.settings import PROJECT_ROOT
-from taxi_assets.steps.clean.rules import odd_rules
+from taxi_assets.steps.clean.rules.rules import odd_rules
 from taxi_assets.steps.files.header import map_columns
 from taxi_assets.steps.raw.fetch import fetch_month, probe_month
 from taxi_assets.steps.raw.sources import FileRequest, http_candidates

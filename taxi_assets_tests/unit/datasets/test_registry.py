@@ -13,7 +13,7 @@ from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.datasets.vocabulary import is_ignored
 from taxi_assets.orchestration.checks.published_counts import expected_rows
-from taxi_assets.steps.clean.rules import fingerprint
+from taxi_assets.steps.clean.rules.rules import fingerprint
 from taxi_assets.steps.sample.layouts import csv_layouts, parquet_layout
 
 EVERY_COLUMN = [
@@ -124,7 +124,8 @@ def test_fingerprints_differ_between_datasets_and_not_between_processes() -> Non
     here = {name: fingerprint(dataset) for name, dataset in DATASETS.items()}
     assert len(set(here.values())) == len(here)
     code = (
-        "from taxi_assets.datasets.registry import DATASETS; from taxi_assets.steps.clean.rules import fingerprint; "
+        "from taxi_assets.datasets.registry import DATASETS; "
+        "from taxi_assets.steps.clean.rules.rules import fingerprint; "
         "print(*(fingerprint(dataset) for dataset in DATASETS.values()))"
     )
     there = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)

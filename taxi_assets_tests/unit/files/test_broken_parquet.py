@@ -17,7 +17,7 @@ from taxi_assets.datasets.registry import DATASETS
 from taxi_assets.errors import BrokenFileError, LayoutError, PermanentError
 from taxi_assets.orchestration.checks.clean import contents_as_registered
 from taxi_assets.steps.clean.clean import clean_month
-from taxi_assets.steps.clean.oddities import count_oddities
+from taxi_assets.steps.clean.rules.oddities import count_oddities
 from taxi_assets.steps.files.clean_file import clean_file_of, clean_rows, read_clean, total_of
 from taxi_assets.steps.files.duckdb_connection import errors_explained
 from taxi_assets.steps.files.formats import parquet_rows

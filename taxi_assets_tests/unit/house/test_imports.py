@@ -75,25 +75,25 @@ def package(folder: Path, **modules: str) -> Sources:
 @pytest.mark.parametrize(
     "text",
     [
-        "import taxi_assets.steps.clean.rules",
-        "from taxi_assets.steps.clean import rules",
-        "from taxi_assets.steps.clean.rules import REJECT",
-        "from ..clean.rules import REJECT",
-        "from ..clean import rules",
-        "def late():\n    from taxi_assets.steps.clean.rules import REJECT",
-        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import taxi_assets.steps.clean.rules as rules",
+        "import taxi_assets.steps.clean.zones",
+        "from taxi_assets.steps.clean import zones",
+        "from taxi_assets.steps.clean.zones import REJECT",
+        "from ..clean.zones import REJECT",
+        "from ..clean import zones",
+        "def late():\n    from taxi_assets.steps.clean.zones import REJECT",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import taxi_assets.steps.clean.zones as zones",
     ],
 )
 def test_an_import_of_a_package_above_is_found_however_it_is_written(text: str, tmp_path: Path) -> None:
-    sources = package(tmp_path, steps__raw__fetch=text, steps__clean__rules="REJECT = ()")
+    sources = package(tmp_path, steps__raw__fetch=text, steps__clean__zones="REJECT = ()")
     [upward] = sources.upward
-    assert (upward.importer, upward.imported) == ("taxi_assets.steps.raw.fetch", "taxi_assets.steps.clean.rules")
+    assert (upward.importer, upward.imported) == ("taxi_assets.steps.raw.fetch", "taxi_assets.steps.clean.zones")
     assert f"fetch.py:{text.count(chr(10)) + 1}: " in str(upward)
 
 
 def test_an_import_of_a_package_below_is_none(tmp_path: Path) -> None:
     text = "from taxi_assets.steps.raw import fetch"
-    sources = package(tmp_path, steps__raw__fetch="", steps__clean__rules=text)
+    sources = package(tmp_path, steps__raw__fetch="", steps__clean__zones=text)
     assert sources.package_graph["steps.clean"] == {"steps.raw"}
     assert not sources.upward
 
@@ -108,14 +108,14 @@ def test_a_circle_is_found_though_no_two_import_each_other(tmp_path: Path) -> No
 def test_the_picture_counts_and_names_what_runs_up(tmp_path: Path) -> None:
     sources = package(
         tmp_path,
-        steps__raw__fetch="from taxi_assets.steps.clean import rules\nfrom taxi_assets import errors",
-        steps__clean__rules="from taxi_assets import errors",
+        steps__raw__fetch="from taxi_assets.steps.clean import zones\nfrom taxi_assets import errors",
+        steps__clean__zones="from taxi_assets import errors",
         errors="",
     )
     lines = picture(sources).splitlines()
     assert lines[1] == "3 imports leave their package: 2 run down, 1 up"
     assert any(line.endswith("↓ errors 1  ↑ steps.clean 1") for line in lines)
-    assert "  taxi_assets/steps/raw/fetch.py:1: steps.raw imports taxi_assets.steps.clean.rules, which is above" in (
+    assert "  taxi_assets/steps/raw/fetch.py:1: steps.raw imports taxi_assets.steps.clean.zones, which is above" in (
         picture(sources)
     )
     assert "    steps_raw -.-> steps_clean" in diagram(sources).splitlines()

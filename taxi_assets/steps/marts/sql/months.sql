@@ -1,5 +1,5 @@
 -- One row a file: what was published, and what became of it. Counted here: `clean`, and the oddities by the rules of
--- taxi_assets/steps/clean/rules.py; the other figures are those of the clean file.
+-- taxi_assets/steps/clean/rules/rules.py; the other figures are those of the clean file.
 SELECT
     {% for name in figures %}
     {{ sql.parameter(name) }} AS {{ name }},

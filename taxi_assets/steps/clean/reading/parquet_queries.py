@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from taxi_assets.datasets.columns import Column, ColumnType, Dataset
 from taxi_assets.errors import LayoutError
-from taxi_assets.steps.clean.dates import evidence_query
-from taxi_assets.steps.clean.values import (
+from taxi_assets.steps.clean.reading.dates import evidence_query
+from taxi_assets.steps.clean.reading.values import (
     NULL_TYPE,
     PLAIN,
     Notation,

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from taxi_assets.datasets.columns import Column, ColumnType, Dataset
-from taxi_assets.steps.clean.csv_layout import CsvLayout
-from taxi_assets.steps.clean.dates import DateOrder, evidence_query, has_ordered_dates
-from taxi_assets.steps.clean.values import (
+from taxi_assets.steps.clean.reading.csv_layout import CsvLayout
+from taxi_assets.steps.clean.reading.dates import DateOrder, evidence_query, has_ordered_dates
+from taxi_assets.steps.clean.reading.values import (
     Notation,
     Reading,
     from_text,

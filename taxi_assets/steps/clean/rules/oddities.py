@@ -11,7 +11,7 @@ from pathlib import Path
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.datasets.months import TripMonth
 from taxi_assets.datasets.registry import DATASETS
-from taxi_assets.steps.clean.rules import DUPLICATES, OddRule, odd_rules
+from taxi_assets.steps.clean.rules.rules import DUPLICATES, OddRule, odd_rules
 from taxi_assets.steps.files.duckdb_connection import errors_explained, working_connection
 from taxi_assets.steps.files.sql import identifier, parquet_scan
 

@@ -14,7 +14,7 @@ from typing import IO
 
 from taxi_assets.datasets.columns import Dataset
 from taxi_assets.errors import BrokenFileError
-from taxi_assets.steps.clean.encoding import decoded
+from taxi_assets.steps.clean.reading.encoding import decoded
 from taxi_assets.steps.files.formats import Format, open_text
 from taxi_assets.steps.files.header import ColumnMap, map_columns
 from taxi_assets.steps.files.raw_file import RawFile

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from taxi_assets.datasets.codes import NOTHING
 from taxi_assets.datasets.columns import Column, ColumnType, Dataset
 from taxi_assets.datasets.months import TripMonth
-from taxi_assets.steps.clean.dates import DateOrder, time_from_text, usual_time
-from taxi_assets.steps.clean.rules import REJECT_RULES
+from taxi_assets.steps.clean.reading.dates import DateOrder, time_from_text, usual_time
+from taxi_assets.steps.clean.rules.rules import REJECT_RULES
 from taxi_assets.steps.files.sql import identifier, literal
 
 _BLANKS = "' \t\u00a0'"

@@ -11,7 +11,7 @@ from collections.abc import Generator
 
 import duckdb
 
-from taxi_assets.steps.clean.csv_layout import CsvLayout
+from taxi_assets.steps.clean.reading.csv_layout import CsvLayout
 from taxi_assets.steps.files.formats import open_text
 from taxi_assets.steps.files.raw_file import RawFile
 

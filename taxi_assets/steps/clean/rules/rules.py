@@ -1,8 +1,7 @@
 """The rules: which lines are rejected, and which oddities are kept and counted.
 
 Belongs here: every rule, once, with its name, a sentence and a predicate. ``docs/rules.md`` is this table in words
-(``docs/generate.py`` writes it). Not here: the passes that apply them (``csv_queries.py``, ``parquet_queries.py`` and
-``oddities.py``).
+(``docs/generate.py`` writes it). Not here: the passes that apply them (``reading/`` and ``oddities.py``).
 
 A line is rejected only when it cannot be a trip record. What is odd but possible stays: refunds are published as
 negative fares, clocks were set to 2001 or 2098, and analysts want to see both.
